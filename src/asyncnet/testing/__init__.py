@@ -1,0 +1,67 @@
+"""Scripted servers on loopback, a faulty link and leak checks: for asyncnet's users and its own tests.
+
+The servers stand on plain asyncio streams and raw sockets, never on asyncnet's
+own core, so that a defect there cannot hide itself.  Each is a context manager
+that runs in a thread with an event loop of its own, and so serves synchronous
+and asynchronous tests alike; ``async with`` runs it on the test's own loop.
+
+Everything is loaded at first use: the pytest plugin must cost nothing to those
+who have asyncnet installed and test something else.
+"""
+
+# Type checkers take this name for typing.TYPE_CHECKING; importing typing itself would cost more than this module.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .dns_server import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, Query
+    from .gate import Gate
+    from .http_message import Raw, Request, Resource, Response
+    from .http_server import HTTPServer
+    from .server import Connections, Server, StreamServer, cut, reset, until_gone
+
+_HOMES = {
+    "dns_server": ("NODATA", "NXDOMAIN", "REFUSED", "SERVFAIL", "SILENCE", "Answer", "DNSServer", "Query"),
+    "gate": ("Gate",),
+    "http_message": ("Raw", "Request", "Resource", "Response"),
+    "http_server": ("HTTPServer",),
+    "server": ("Connections", "Server", "StreamServer", "cut", "reset", "until_gone"),
+}
+
+__all__ = [
+    "NODATA",
+    "NXDOMAIN",
+    "REFUSED",
+    "SERVFAIL",
+    "SILENCE",
+    "Answer",
+    "Connections",
+    "DNSServer",
+    "Gate",
+    "HTTPServer",
+    "Query",
+    "Raw",
+    "Request",
+    "Resource",
+    "Response",
+    "Server",
+    "StreamServer",
+    "cut",
+    "reset",
+    "until_gone",
+]
+
+
+if not TYPE_CHECKING:  # a type checker that sees __getattr__ would believe any name
+
+    def __getattr__(name):
+        for home, names in _HOMES.items():
+            if name in names:
+                from importlib import import_module
+
+                value = getattr(import_module(f".{home}", __name__), name)
+                globals()[name] = value  # the next time it is an ordinary attribute
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
