@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
@@ -100,24 +101,29 @@ def _is_async(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _process_is_clean(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a socket or a thread; set up before the test's loop, so it looks after that has closed."""
+def _process_is_clean(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Fails a test that leaves a socket or a thread; set up before the loop, so it looks after that has closed."""
     allowed = request.node.get_closest_marker("allow_leaks") is not None
     sockets, threads = _sockets(), _threads()
-    yield
+    complaints: list[str] = []
+    yield complaints
     gc.collect()  # what was only forgotten warns now, in this test, and warnings are errors
     if not allowed and (left := _left(sockets, threads)):
         pytest.fail(f"left behind: {left}", pytrace=False)
+    if not allowed and complaints:
+        pytest.fail("the loop's exception handler was called:\n" + "\n".join(complaints), pytrace=False)
 
 
 @pytest_asyncio.fixture
-async def _loop_is_clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+async def _loop_is_clean(request: pytest.FixtureRequest, _process_is_clean: list[str]) -> AsyncIterator[None]:
     """Fails a test that leaves a task after ``asyncnet.close()``, and ends one that takes too long."""
     loop = asyncio.get_running_loop()
     loop.slow_callback_duration = 60.0  # what a slow machine does is no news
+    loop.set_exception_handler(lambda loop, context: _process_is_clean.append(_complaint(context)))
     marker = request.node.get_closest_marker("time_limit")
     limit = marker.args[0] if marker else TIME_LIMIT
     before = asyncio.all_tasks()
+    sockets, threads = _sockets(), _threads()
     stopped: list[str] = []
     guard = loop.call_later(limit, _stop, loop, before, stopped)
     yield
@@ -127,11 +133,34 @@ async def _loop_is_clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     for _ in range(5):  # transports and cancelled tasks need a turn or two to end
         await asyncio.sleep(0)
     left = asyncio.all_tasks() - {asyncio.current_task()} - before
+    if _sockets() - sockets or _threads() - threads:
+        _close_servers()
     allowed = request.node.get_closest_marker("allow_leaks") is not None
     if stopped:
         pytest.fail(f"took longer than {limit:g} s; it stood at\n" + "\n".join(stopped), pytrace=False)
     if left and not allowed:
         pytest.fail(f"left behind: {', '.join(map(repr, left))}", pytrace=False)
+
+
+def _complaint(context: dict[str, object]) -> str:
+    error = context.get("exception")
+    details = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+    return f"{context.get('message')}\n{details}".strip()
+
+
+def _close_servers() -> None:
+    """Close forgotten asyncio servers: uvloop would wait for them for ever when the loop closes.
+
+    What else is left is found once the loop has closed, in this same test.
+    """
+    gc.collect()
+    kinds = ("asyncio.base_events", "uvloop.loop")
+    servers = [x for x in gc.get_objects() if type(x).__name__ == "Server" and type(x).__module__ in kinds]
+    left = [server for server in servers if server.get_loop() is asyncio.get_running_loop() and server.is_serving()]
+    for server in left:
+        server.close()
+    if left:
+        pytest.fail(f"left behind: {left}", pytrace=False)
 
 
 def _stop(loop: asyncio.AbstractEventLoop, before: set[asyncio.Task[object]], stopped: list[str]) -> None:
@@ -143,7 +172,7 @@ def _stop(loop: asyncio.AbstractEventLoop, before: set[asyncio.Task[object]], st
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(_process_is_clean: None, request: pytest.FixtureRequest) -> None:
+def _nothing_left(_process_is_clean: list[str], request: pytest.FixtureRequest) -> None:
     """Orders the two: the process around the loop, the loop around the test."""
     if _is_async(request):
         request.getfixturevalue("_loop_is_clean")

@@ -57,6 +57,7 @@ class _Errand(Generic[T]):
         self._context = contextvars.copy_context()
         self._begun = threading.Event()
         self._ended = threading.Event()
+        self._abandoned = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._value: list[T] = []
@@ -67,14 +68,9 @@ class _Errand(Generic[T]):
         thread = threading.Thread(target=self._work, name="asyncnet-run", daemon=True)
         try:
             thread.start()
-        except BaseException:
-            self._coro.close()
-            raise
-        try:
-            self._ended.wait()  # an interrupted Thread.join() takes the thread for ended
-        except BaseException:  # KeyboardInterrupt, or an exception from a signal handler
+            self._ended.wait()  # an interrupted Thread.join() would take the thread for ended
+        except BaseException:  # KeyboardInterrupt, an exception from a signal handler, no thread to be had
             self._cancel()
-            self._ended.wait()
             raise
         finally:
             if self._ended.is_set():
@@ -88,10 +84,15 @@ class _Errand(Generic[T]):
         return self._value.pop()
 
     def _cancel(self) -> None:
-        self._begun.wait()
+        """Cancel the coroutine and wait until it has ended, unless its thread never started."""
+        self._abandoned = True
+        if not self._begun.wait(1.0):
+            self._coro.close()
+            return
         if self._loop is not None and self._task is not None:
             with contextlib.suppress(RuntimeError):  # the loop has closed by itself
                 self._loop.call_soon_threadsafe(self._task.cancel)
+        self._ended.wait()
 
     def _work(self) -> None:
         try:
@@ -108,4 +109,6 @@ class _Errand(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._begun.set()
+        if self._abandoned:
+            raise asyncio.CancelledError
         return await self._coro
