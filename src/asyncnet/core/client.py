@@ -23,6 +23,8 @@ class BaseClient:
     never waits, never raises).  `_drop` always runs, after `_goodbye` too.
     """
 
+    __slots__ = ("__weakref__", "_closing", "_loop", "_peer", "_state", "_timeout")
+
     _protocol: ClassVar[str]
 
     def __init__(self, *, peer: str | None = None, timeout: float | None = DEFAULT_TIMEOUT) -> None:

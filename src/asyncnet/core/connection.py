@@ -1,0 +1,274 @@
+"""A connection's life, its TLS, its facts, and what its errors say."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as _ssl
+
+from ..errors import (
+    AsyncNetError,
+    ConnectionLost,
+    OperationTimeout,
+    ProtocolError,
+    StateError,
+    TLSError,
+)
+from .address import Endpoint
+from .client import BaseClient
+from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from .tcp_info import TCPInfo, tcp_info
+from .tls import TLSLayer, broken_record, choose_context, explain_tls
+from .wire import Wire
+
+__all__ = ["Connection"]
+
+
+class Connection(BaseClient):
+    """What `Stream` receives and sends on: it opens, secures, closes and explains.
+
+    A subclass of `BaseClient`, so that every stream lives and dies like every client.
+    """
+
+    __slots__ = ("_dialled", "_ending", "_own_timeout", "_protocol_name", "_wire")
+
+    _protocol = "tcp"
+
+    def __init__(self, *, protocol: str = "tcp", peer: str | None = None, timeout: Timeout = ...) -> None:
+        # `...` tells "30 for sending, none for receiving" from a limit that was chosen for all.
+        self._own_timeout: Timeout = timeout if timeout is ... else check_timeout(timeout)
+        super().__init__(peer=peer, timeout=DEFAULT_TIMEOUT if self._own_timeout is ... else self._own_timeout)
+        self._protocol_name = protocol
+        self._wire: Wire | None = None
+        self._ending = False
+        self._dialled: str | None = None
+
+    # ---- life
+
+    async def _attach(self, sock: socket.socket, *, accepted: bool = False) -> None:
+        """Take over a connected socket; it is closed if that fails."""
+        loop = asyncio.get_running_loop()
+        wire = Wire(loop)
+        try:
+            if accepted:
+                await loop.connect_accepted_socket(lambda: wire, sock)
+            else:
+                await loop.create_connection(lambda: wire, sock=sock)
+        except BaseException:
+            if wire.transport is not None:
+                wire.transport.abort()
+            sock.close()
+            raise
+        self._wire = wire
+        self._loop = loop
+        if self._peer is None:
+            self._peer = str(self.peer)
+
+    async def _secure(self, context: _ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
+        """Do the TLS handshake; the caller bounds it in time and drops the stream if it fails."""
+        wire = self._wire
+        assert wire is not None
+        layer = TLSLayer(context, server_side=server_side, server_hostname=server_hostname)
+        try:
+            wire.begin_tls(layer)
+            while not layer.established:
+                if wire.failure is not None and not isinstance(wire.failure, EOFError):
+                    raise wire.failure
+                if wire.eof:
+                    raise TLSError("the peer closed the connection during the TLS handshake", phase="tls")
+                await wire.wait_readable(None)
+        except _ssl.SSLError as error:
+            peer = self.peer
+            raise explain_tls(
+                error, layer, server_hostname, peer.port if isinstance(peer, Endpoint) else None
+            ) from error
+        except (OSError, EOFError) as error:
+            if isinstance(error, AsyncNetError):
+                raise
+            raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+        if wire.buffer or wire.eof:
+            wire._end()  # what came behind the handshake is already there: a reader must not wait for it
+
+    async def _goodbye(self) -> None:
+        wire = self._wire
+        if wire is not None and wire.transport is not None and not wire.lost:
+            self._send_close_notify(wire)
+            wire.transport.close()
+            await wire.wait_closed()
+
+    def _drop(self) -> None:
+        wire = self._wire
+        if wire is not None and wire.transport is not None and not wire.lost:
+            loop = self._loop
+            if loop is not None and not loop.is_closed():
+                wire.transport.abort()
+
+    def _send_close_notify(self, wire: Wire) -> None:
+        if wire.tls is not None and wire.tls.established and not self._ending:
+            self._ending = True
+            wire.tls.end()
+            wire.flush_tls()
+
+    # ---- TLS
+
+    async def start_tls(
+        self,
+        ssl: _ssl.SSLContext | None = None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        timeout: Timeout = ...,
+    ) -> None:
+        """Go on in TLS (STARTTLS).
+
+        Args:
+            ssl: the context; ``None`` for the default client context.
+            server_side: whether this end is the server; it needs a context.
+            server_hostname: the name to verify; ``None`` for the host that was dialled.
+            timeout: seconds for the handshake; ``None`` for no limit.
+
+        Raises:
+            ProtocolError: the peer sent bytes before the handshake, which an
+                attacker could have put there (RFC 3207 section 6).
+            TLSError: handshake or certificate failed. The stream is aborted after either.
+        """
+        wire = self._writable("start_tls")
+        if wire.tls is not None:
+            raise self._misused("the stream speaks TLS already", "start_tls")
+        if server_side and ssl is None:
+            raise ValueError("a TLS server needs an ssl.SSLContext with its certificate")
+        context = choose_context(ssl, default=True)
+        assert context is not None
+        name = None if server_side else server_hostname or self._dialled
+        async with Operation(
+            self._protocol_name, "start_tls", peer=self._peer, timeout=self._limit(timeout, self._timeout)
+        ) as operation:
+            operation.phase = "tls"
+            try:
+                if wire.buffer:
+                    raise ProtocolError(f"the peer sent {len(wire.buffer)} bytes before the TLS handshake")
+                await self._secure(context, server_side=server_side, server_hostname=name)
+            except BaseException:
+                self.abort()
+                raise
+
+    # ---- facts
+
+    @property
+    def peer(self) -> Endpoint | str | None:
+        """The peer's address; a path for a Unix socket; ``None`` before it is open."""
+        return self._name("peername")
+
+    @property
+    def local(self) -> Endpoint | str | None:
+        """The own address; a path for a Unix socket; ``None`` before it is open."""
+        return self._name("sockname")
+
+    @property
+    def ssl_object(self) -> _ssl.SSLObject | None:
+        """The TLS session, ``None`` in plaintext."""
+        return None if self._wire is None or self._wire.tls is None else self._wire.tls.object
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes taken from the caller so far, before encryption."""
+        return 0 if self._wire is None else self._wire.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received from the peer so far, after decryption."""
+        return 0 if self._wire is None else self._wire.bytes_received
+
+    @property
+    def info(self) -> TCPInfo | None:
+        """The kernel's view of the connection; ``None`` where it gives none."""
+        wire = self._wire
+        if wire is None or wire.transport is None or wire.lost:
+            return None
+        sock = wire.transport.get_extra_info("socket")
+        return None if sock is None else tcp_info(sock)
+
+    def __repr__(self) -> str:
+        tls = "" if self.ssl_object is None else f", {self.ssl_object.version()}"
+        return (
+            f"<{type(self).__name__} {self._peer or ''} {self._state}{tls}, "
+            f"{self.bytes_sent} bytes sent, {self.bytes_received} received>"
+        )
+
+    # ---- inside
+
+    def _name(self, which: str) -> Endpoint | str | None:
+        if self._wire is None or self._wire.transport is None:
+            return None
+        name = self._wire.transport.get_extra_info(which)
+        if isinstance(name, tuple):
+            return Endpoint(name[0], name[1])
+        return name.decode(errors="replace") if isinstance(name, bytes) else name
+
+    def _readable(self, operation: str) -> Wire:
+        wire = self._wire
+        if wire is None or self._state != "open":
+            raise self._unusable(operation)
+        if wire.reader is not None:
+            raise self._misused("another task is receiving on this stream", operation)
+        return wire
+
+    def _writable(self, operation: str) -> Wire:
+        wire = self._wire
+        if wire is None or self._state != "open":
+            raise self._unusable(operation)
+        if self._ending:
+            raise self._misused("the sending direction was ended by send_eof", operation)
+        if wire.lost or (wire.failure is not None and not isinstance(wire.failure, EOFError)):
+            raise self._lost(wire, operation)
+        return wire
+
+    def _unusable(self, operation: str) -> StateError:
+        wire = self._wire
+        if wire is not None and self._state == "opening":
+            return self._misused("the stream is still being opened", operation)
+        state = "closed" if self._state in ("closed", "closing") else "not open"
+        return self._misused(f"the stream is {state}", operation)
+
+    def _limit(self, timeout: Timeout, default: float | None) -> float | None:
+        if timeout is not ...:
+            return check_timeout(timeout)
+        return default if self._own_timeout is ... else self._own_timeout  # type: ignore[return-value]  # narrowed above
+
+    def _end_of_stream(self, wire: Wire, operation: str) -> bytes:
+        if wire.failure is not None:
+            raise self._lost(wire, operation)
+        return b""
+
+    def _cut(self, wire: Wire, operation: str, what: str) -> AsyncNetError:
+        if wire.failure is not None and not isinstance(wire.failure, EOFError):
+            return self._lost(wire, operation)
+        return self._explained(ConnectionLost(f"the peer closed the connection after {what}"), operation)
+
+    def _lost(self, wire: Wire, operation: str) -> AsyncNetError:
+        failure = wire.failure
+        if isinstance(failure, EOFError):
+            error: AsyncNetError = ConnectionLost("cut without TLS close_notify: data may be missing")
+        elif isinstance(failure, _ssl.SSLError):
+            error = broken_record(failure)
+        elif isinstance(failure, TimeoutError):
+            error = OperationTimeout(str(failure))
+        else:
+            error = ConnectionLost(f"the connection is gone: {failure or 'closed by the peer'}")
+            if isinstance(failure, OSError):
+                error.errno = failure.errno  # type: ignore[attr-defined]  # ConnectionLost is an OSError
+        error.__cause__ = failure
+        return self._explained(error, operation)
+
+    def _timed_out(self, message: str, limit: float | None, operation: str) -> OperationTimeout:
+        error = OperationTimeout(f"{message} within {limit:g} s", phase="transfer", elapsed=limit)
+        self._explained(error, operation)
+        return error
+
+    def _explained(self, error: AsyncNetError, operation: str) -> AsyncNetError:
+        error.protocol, error.operation, error.peer = self._protocol_name, operation, self._peer
+        error.phase = error.phase or "transfer"
+        return error
+
+    def _misused(self, message: str, name: str) -> StateError:
+        return StateError(message, protocol=self._protocol_name, operation=name, peer=self._peer)

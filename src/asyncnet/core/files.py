@@ -1,0 +1,116 @@
+"""Blocking file work, on one private worker thread a loop.
+
+The default executor belongs to the application (and to `getaddrinfo`); a slow
+disk behind it must not stop name lookups, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+
+from .loop_scope import current_scope
+
+__all__ = ["open_for_reading", "run_in_file_thread", "save_bytes"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CLOSE_TIMEOUT = 5.0  # seconds to wait for the job in hand when the loop's scope closes
+
+
+class _FileThread:
+    """The worker, held by the loop's scope."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="asyncnet-files")
+
+    async def run(self, job: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+
+    async def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        # A worker that hangs on its disk is left to itself; one that does not has ended before the joins.
+        for worker in list(self._executor._threads):
+            await _joined(worker.join, worker.is_alive)
+
+    def abort(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _joined(join: Callable[[float], None], alive: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + _CLOSE_TIMEOUT
+    pause = 0.0
+    while alive() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(pause)
+        pause = min(0.05, pause + 0.001)
+    join(0.0)
+
+
+async def run_in_file_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run blocking file work outside of the event loop.
+
+    Jobs of one loop run one after the other.  A job that has begun cannot be
+    cancelled: the caller stops waiting, the job ends by itself.
+    """
+    worker = current_scope().get("files", _FileThread)
+    return await worker.run(lambda: function(*args, **kwargs))
+
+
+async def save_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file so that it is there whole or not at all: a temporary file, fsync, rename."""
+    return await run_in_file_thread(_save_bytes, Path(path), data)
+
+
+def _save_bytes(path: Path, data: bytes) -> Path:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            # mkstemp makes it private; the result gets what any new file of the user gets.
+            os.chmod(temporary, 0o666 & ~_umask())
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return path
+
+
+def _umask() -> int:
+    # Reading the umask means setting it; /proc has it without that race.
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/status", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o022
+
+
+@contextlib.asynccontextmanager
+async def open_for_reading(
+    path: str | os.PathLike[str], offset: int = 0
+) -> AsyncIterator[Callable[[int], Awaitable[bytes]]]:
+    """Open a file; the block gets a coroutine function that reads up to so many bytes."""
+    file: BinaryIO = await run_in_file_thread(_open_at, path, offset)
+    try:
+        yield lambda count: run_in_file_thread(file.read, count)
+    finally:
+        file.close()  # read only: nothing is written back, so this does not block
+
+
+def _open_at(path: str | os.PathLike[str], offset: int) -> BinaryIO:
+    file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    try:
+        file.seek(offset)
+    except BaseException:
+        file.close()
+        raise
+    return file

@@ -1,0 +1,347 @@
+"""A server of streams: accept, limit, hand over, drain.
+
+It accepts by itself instead of through ``loop.create_server``: only so can it
+pause at a limit, survive running out of descriptors without spinning, and end
+in the same way on every Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import errno
+import logging
+import os
+import signal
+import socket
+import ssl as _ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..errors import AsyncNetError
+from .address import Endpoint
+from .client import BaseClient
+from .listen import check_listen, listening_sockets
+from .operation import Operation, check_timeout
+from .stream import Stream
+
+__all__ = ["Handler", "ServerStats", "StreamServer"]
+
+Handler: TypeAlias = "Callable[[Stream], Awaitable[None]]"
+
+_logger = logging.getLogger("asyncnet.tcp")
+
+_ACCEPTS_A_TURN = 64  # so that a storm of connections leaves time for those that are served
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_EXHAUSTED_PAUSE = 0.25  # seconds until the next try; a connection that ends tries at once
+_CANCEL_TIMEOUT = 5.0  # seconds for handlers to react to their cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStats:
+    """What a server has done so far.
+
+    Attributes:
+        accepted: connections taken from the kernel.
+        active: connections being served now.
+        refused: closed at once because of the per-peer limit.
+        failed_handshakes: TLS handshakes that failed or took too long.
+        failed_handlers: handlers that raised.
+        exhausted: times that accepting paused for want of descriptors or memory.
+    """
+
+    accepted: int
+    active: int
+    refused: int
+    failed_handshakes: int
+    failed_handlers: int
+    exhausted: int
+
+
+class StreamServer(BaseClient):
+    """Accepts connections and runs a handler for each.
+
+    See `asyncnet.tcp.Server` for the arguments.
+    """
+
+    _protocol = "tcp"
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str | None = "127.0.0.1",
+        port: int | None = 0,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        ssl: _ssl.SSLContext | None = None,
+        max_connections: int = 10_000,
+        max_per_peer: int | None = None,
+        idle_timeout: float | None = None,
+        handshake_timeout: float | None = 10.0,
+        backlog: int = 1024,
+        reuse_port: bool = False,
+    ) -> None:
+        if not callable(handler):
+            raise TypeError("handler must be an async function that takes a stream")
+        if ssl is not None and not isinstance(ssl, _ssl.SSLContext):
+            raise TypeError("a server's ssl must be an ssl.SSLContext with its certificate, or None")
+        for name, limit in (("max_connections", max_connections), ("max_per_peer", max_per_peer), ("backlog", backlog)):
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be at least 1, not {limit}")
+        super().__init__(peer=check_listen(host, port, path))
+        self._handler = handler
+        self._host, self._wanted_port, self._path = host, port, None if path is None else os.fspath(path)
+        self._context = ssl
+        self._max_connections = max_connections
+        self._max_per_peer = max_per_peer
+        self._idle_timeout = check_timeout(idle_timeout, "idle_timeout")
+        self._handshake_timeout = check_timeout(handshake_timeout, "handshake_timeout")
+        self._backlog = backlog
+        self._reuse_port = reuse_port
+        self._listeners: list[socket.socket] = []
+        self._accepting = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._tasks: dict[asyncio.Task[None], Stream | None] = {}
+        self._per_peer: dict[str, int] = {}
+        self._ended: asyncio.Future[None] | None = None
+        self._counts = dict.fromkeys(("accepted", "refused", "failed_handshakes", "failed_handlers", "exhausted"), 0)
+
+    # ---- life
+
+    async def _open(self, operation: Operation) -> None:
+        operation.phase = "listen"
+        self._ended = operation.loop.create_future()
+        self._listeners = await listening_sockets(
+            operation, self._host, self._wanted_port, self._path, backlog=self._backlog, reuse_port=self._reuse_port
+        )
+        self._start_accepting()
+
+    async def close(self, grace: float | None = 10.0) -> None:
+        """Stop accepting, let handlers finish, then cancel, then abort.  Idempotent.
+
+        Args:
+            grace: seconds for the handlers to finish by themselves; ``None`` waits for all of them.
+        """
+        grace = check_timeout(grace, "grace")
+        if self._state != "open":
+            await super().close()
+            return
+        self._check_loop("close")
+        self._state = "closing"
+        self._closing = asyncio.get_running_loop().create_future()
+        try:
+            self._stop_listening()
+            await self._drain(grace)
+        finally:
+            self.abort()
+            self._closing.set_result(None)
+
+    async def _drain(self, grace: float | None) -> None:
+        own = asyncio.current_task()  # a handler may close its own server
+        if handlers := set(self._tasks) - {own}:
+            await asyncio.wait(handlers, timeout=grace)
+        if handlers := set(self._tasks) - {own}:
+            for task in handlers:
+                task.cancel()
+            await asyncio.wait(handlers, timeout=_CANCEL_TIMEOUT)
+
+    def _drop(self) -> None:
+        self._stop_listening()
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        for task, stream in list(self._tasks.items()):
+            if stream is not None:
+                stream.abort()
+            task.cancel()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    async def serve_forever(self, *, signals: bool = False) -> None:
+        """Serve until the server is closed.
+
+        Args:
+            signals: on SIGINT or SIGTERM close with the default grace, then return.
+        """
+        if self._state != "open" or self._ended is None:
+            raise self._misused("the server is not open", "serve_forever")
+        loop = asyncio.get_running_loop()
+        stop = loop.create_future()
+
+        def on_signal() -> None:
+            if not stop.done():
+                stop.set_result(None)
+
+        numbers = (signal.SIGINT, signal.SIGTERM) if signals else ()
+        for number in numbers:
+            loop.add_signal_handler(number, on_signal)
+        try:
+            await asyncio.wait([self._ended, stop], return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                await self.close()
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def reload_tls(self, context: _ssl.SSLContext) -> None:
+        """Use another context for the connections from now on; those that are open stay as they are."""
+        if not isinstance(context, _ssl.SSLContext):
+            raise TypeError(f"context must be an ssl.SSLContext, not {type(context).__name__}")
+        if self._context is None:
+            raise self._misused("the server was not made with ssl=", "reload_tls")
+        self._context = context
+
+    # ---- facts
+
+    @property
+    def addresses(self) -> tuple[Endpoint | str, ...]:
+        """Where the server listens: endpoints, or the path of a Unix socket."""
+        names = [listener.getsockname() for listener in self._listeners if listener.fileno() >= 0]
+        return tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
+
+    @property
+    def port(self) -> int:
+        """The port the server listens on.
+
+        Raises:
+            StateError: it is not open, or listens on a Unix socket.
+        """
+        for address in self.addresses:
+            if isinstance(address, Endpoint):
+                return address.port
+        raise self._misused("no port: the server is not open, or listens on a Unix socket", "port")
+
+    @property
+    def connections(self) -> tuple[Stream, ...]:
+        """The connections being served now."""
+        return tuple(stream for stream in self._tasks.values() if stream is not None)
+
+    @property
+    def stats(self) -> ServerStats:
+        """Counts so far."""
+        return ServerStats(active=len(self._tasks), **self._counts)
+
+    def __repr__(self) -> str:
+        where = ", ".join(map(str, self.addresses)) or self._peer
+        return f"<{type(self).__name__} {where} {self._state}, {len(self._tasks)} connections>"
+
+    # ---- accepting
+
+    def _start_accepting(self) -> None:
+        if not self._accepting and self._loop is not None and self._state in ("opening", "open"):
+            self._accepting = True
+            for listener in self._listeners:
+                self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _stop_accepting(self) -> None:
+        if self._accepting and self._loop is not None and not self._loop.is_closed():
+            for listener in self._listeners:
+                self._loop.remove_reader(listener.fileno())
+        self._accepting = False
+
+    def _stop_listening(self) -> None:
+        self._stop_accepting()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        for listener in self._listeners:
+            if self._path is not None and listener.fileno() >= 0:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path)
+            listener.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        assert self._loop is not None
+        for _ in range(_ACCEPTS_A_TURN):
+            if len(self._tasks) >= self._max_connections:
+                self._stop_accepting()  # the backlog holds them until a place is free
+                return
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._exhausted(error)
+                    return
+                continue  # that connection was gone before it was accepted
+            sock.setblocking(False)
+            self._counts["accepted"] += 1
+            host = str(address[0]) if isinstance(address, tuple) else ""
+            if self._max_per_peer is not None and self._per_peer.get(host, 0) >= self._max_per_peer:
+                self._counts["refused"] += 1
+                sock.close()
+                continue
+            self._per_peer[host] = self._per_peer.get(host, 0) + 1
+            task = self._loop.create_task(self._serve(sock, host), context=contextvars.Context())
+            self._tasks[task] = None
+
+    def _exhausted(self, error: OSError) -> None:
+        # Without a pause the loop would spin: the listener stays readable.
+        assert self._loop is not None
+        self._counts["exhausted"] += 1
+        self._stop_accepting()
+        if self._retry is None:
+            _logger.warning("accepting paused: %s", error.strerror)
+            self._retry = self._loop.call_later(_EXHAUSTED_PAUSE, self._resume)
+
+    def _resume(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._start_accepting()
+
+    # ---- serving
+
+    async def _serve(self, sock: socket.socket, host: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        stream = Stream()
+        try:
+            try:
+                if sock.family != socket.AF_UNIX:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await stream._attach(sock, accepted=True)
+                self._tasks[task] = stream
+                if self._context is not None:
+                    async with asyncio.timeout(self._handshake_timeout):
+                        await stream._secure(self._context, server_side=True, server_hostname=None)
+            except (OSError, AsyncNetError) as error:
+                self._counts["failed_handshakes"] += self._context is not None
+                _logger.info("%s: not served: %s", stream._peer or host, error or type(error).__name__)
+                stream.abort()
+                return
+            await self._handle(stream)
+        except BaseException:
+            stream.abort()
+            sock.close()
+            raise
+        finally:
+            self._forget(task, host)
+
+    async def _handle(self, stream: Stream) -> None:
+        stream._state = "open"
+        assert stream._wire is not None
+        stream._wire.watch_idle(self._idle_timeout)
+        try:
+            await self._handler(stream)
+        except Exception as error:
+            self._counts["failed_handlers"] += 1
+            _logger.error("%s: the handler failed: %s", stream._peer, error or type(error).__name__, exc_info=error)
+            stream.abort()
+        else:
+            await stream.close()
+
+    def _forget(self, task: asyncio.Task[None], host: str) -> None:
+        self._tasks.pop(task, None)
+        left = self._per_peer.get(host, 0) - 1
+        if left > 0:
+            self._per_peer[host] = left
+        else:
+            self._per_peer.pop(host, None)
+        if not self._accepting and self._state == "open":
+            self._resume()
+
+

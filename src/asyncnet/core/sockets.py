@@ -1,0 +1,105 @@
+"""Non-blocking sockets on a loop: connect, send and receive, each safe to cancel.
+
+``loop.sock_connect`` and its kin take their file descriptor out of the selector
+one turn after a cancellation; a socket that is closed at once frees its number
+in between, for another connection to get.  Here it is out before control returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["connect_socket", "receive_exactly", "receive_head", "send_all", "wait_readable", "wait_writable"]
+
+
+async def _wait(add: Callable[..., Any], remove: Callable[[int], Any], descriptor: int) -> None:
+    waiter = asyncio.get_running_loop().create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    add(descriptor, wake)
+    try:
+        await waiter
+    finally:
+        remove(descriptor)
+
+
+async def wait_readable(sock: socket.socket) -> None:
+    """Wait until the socket has something to read, or an error."""
+    loop = asyncio.get_running_loop()
+    await _wait(loop.add_reader, loop.remove_reader, sock.fileno())
+
+
+async def wait_writable(sock: socket.socket) -> None:
+    """Wait until the socket can be written, or has an error."""
+    loop = asyncio.get_running_loop()
+    await _wait(loop.add_writer, loop.remove_writer, sock.fileno())
+
+
+async def connect_socket(sock: socket.socket, address: Any) -> None:
+    """Connect a non-blocking socket. Raises `OSError`; the socket stays the caller's."""
+    try:
+        sock.connect(address)
+        return
+    except BlockingIOError:
+        pass
+    await wait_writable(sock)
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+async def send_all(sock: socket.socket, data: bytes) -> None:
+    """Send all of it."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[sock.send(view) :]
+        except BlockingIOError:
+            await wait_writable(sock)
+
+
+async def _receive(sock: socket.socket, count: int, flags: int = 0) -> bytes:
+    while True:
+        try:
+            return sock.recv(count, flags)
+        except BlockingIOError:
+            await wait_readable(sock)
+
+
+async def receive_exactly(sock: socket.socket, count: int) -> bytes:
+    """Receive exactly so many bytes. Raises `EOFError` when the peer closes before."""
+    data = b""
+    while len(data) < count:
+        chunk = await _receive(sock, count - len(data))
+        if not chunk:
+            raise EOFError(f"closed after {len(data)} of {count} bytes")
+        data += chunk
+    return data
+
+
+async def receive_head(sock: socket.socket, limit: int) -> bytes:
+    """Receive up to and including an empty line, and not one byte more: what follows belongs to someone else.
+
+    Raises `EOFError` when the peer closes before, `ValueError` past the limit.
+    """
+    data = b""
+    while True:
+        ahead = await _receive(sock, limit, socket.MSG_PEEK)
+        if not ahead:
+            raise EOFError(f"closed after {len(data)} bytes")
+        # The empty line may straddle two reads.
+        seam = max(0, len(data) - 3)
+        end = (data + ahead).find(b"\r\n\r\n", seam)
+        take = len(ahead) if end < 0 else end + 4 - len(data)
+        data += await receive_exactly(sock, take)
+        if end >= 0:
+            return data
+        if len(data) >= limit:
+            raise ValueError(f"more than {limit} bytes without an empty line")

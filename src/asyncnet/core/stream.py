@@ -1,0 +1,334 @@
+"""A connection of bytes: every byte of every stream protocol that asyncnet speaks itself moves here.
+
+The promises are kept once, for all of them: each read has a limit, each wait a
+deadline, a slow peer makes the sender wait, TLS and STARTTLS are the same, and
+a stream that was closed, cut or timed out says so in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import TypeAlias
+
+from ..errors import LimitExceeded
+from .connection import Connection
+from .files import open_for_reading
+from .operation import Operation, Timeout
+from .wire import Wire
+
+__all__ = ["Buffer", "Stream"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_LINE_LIMIT = 65_536  # bytes: a line, unless the caller says otherwise
+_FRAME_LIMIT = 16_777_216  # bytes: a frame, unless the caller says otherwise
+
+
+class Stream(Connection):
+    r"""A TCP, TLS or Unix connection.
+
+    Made by `Dialer.connect`, handed to the handler of a `tcp.Server`, or
+    opened as a `tcp.Client`.  One task may receive and one or more may send at
+    the same time.  A cancelled receive loses no byte; a cancelled send has
+    queued all of its data or none.
+
+    Where a method takes ``timeout``: seconds, ``None`` for no limit; not given,
+    it is the stream's own if it was made with one, else 30 for sending and no
+    limit for receiving.
+
+    Example:
+        ```python
+        async with asyncnet.tcp.Client("127.0.0.1", port) as stream:
+            await stream.send(b"hello\n")
+            line = await stream.receive_line()
+        ```
+    """
+
+    __slots__ = ()
+
+    # ---- receiving
+
+    async def receive(self, max_bytes: int = 65_536, *, timeout: Timeout = ...) -> bytes:
+        """Receive what is there, at least one byte; ``b""`` at the end.
+
+        Args:
+            max_bytes: the most to return.
+            timeout: seconds to wait for the first byte.
+
+        Raises:
+            ConnectionLost: the peer reset the connection, or cut TLS without close_notify.
+            OperationTimeout: nothing came; the stream stays usable.
+            StateError: closed, not open, or another task is receiving.
+        """
+        wire = self._readable("receive")
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
+        if not wire.buffer:
+            if not wire.eof:
+                await self._more(wire, self._deadline(timeout), "receive", timeout)
+            if not wire.buffer:
+                return self._end_of_stream(wire, "receive")
+        return wire.take(max_bytes)
+
+    async def receive_into(self, buffer: bytearray | memoryview, *, timeout: Timeout = ...) -> int:
+        """Receive into the caller's own memory; return how many bytes, 0 at the end.
+
+        In plaintext the kernel writes straight into ``buffer`` when nothing
+        was received ahead.
+
+        Args:
+            buffer: writable, at least one byte; not to be touched until this returns.
+            timeout: as for `receive`.
+        """
+        wire = self._readable("receive_into")
+        view = memoryview(buffer).cast("B")
+        if view.readonly or not len(view):
+            raise ValueError("buffer must be writable and hold at least one byte")
+        if not wire.buffer and not wire.eof:
+            if wire.tls is None:
+                wire.receive_directly(view)
+            try:
+                await self._more(wire, self._deadline(timeout), "receive_into", timeout)
+            except BaseException:
+                if wire.direct_count:
+                    wire.give_back(bytes(view[: wire.direct_count]))
+                raise
+            finally:
+                direct, wire.direct_count = wire.direct_count, 0
+                wire.receive_directly(None)
+            if direct:
+                return direct
+        if not wire.buffer:
+            self._end_of_stream(wire, "receive_into")
+            return 0
+        data = wire.take(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    async def receive_exactly(self, count: int, *, timeout: Timeout = ...) -> bytes:
+        """Receive exactly ``count`` bytes.
+
+        Raises:
+            ConnectionLost: the stream ended before; what did come can still be received.
+        """
+        wire = self._readable("receive_exactly")
+        if count < 0:
+            raise ValueError(f"count must not be negative, not {count}")
+        if len(wire.buffer) < count:
+            wire.expect(count)
+            deadline = self._deadline(timeout)
+            while len(wire.buffer) < count:
+                if wire.eof:
+                    raise self._cut(wire, "receive_exactly", f"{len(wire.buffer)} of {count} bytes")
+                await self._more(wire, deadline, "receive_exactly", timeout)
+            wire.expect(0)
+        return wire.take(count)
+
+    async def receive_until(
+        self, separator: bytes, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...
+    ) -> bytes:
+        """Receive up to and including ``separator``.
+
+        Args:
+            separator: at least one byte.
+            max_bytes: the most to return, separator included.
+            timeout: seconds to wait for the whole of it.
+
+        Raises:
+            ConnectionLost: the stream ended before the separator; what did come can still be received.
+            LimitExceeded: no separator within ``max_bytes``; nothing is consumed.
+        """
+        if not separator:
+            raise ValueError("separator must hold at least one byte")
+        return await self._until(separator, max_bytes, timeout, "receive_until")
+
+    async def receive_line(self, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...) -> bytes:
+        """Receive one line and return it without its ending, LF or CRLF.
+
+        Args:
+            max_bytes: the most the line may hold, its ending included.
+            timeout: seconds to wait for the whole of it.
+
+        Raises:
+            ConnectionLost: the stream ended before the line did; what did come can still be received.
+            LimitExceeded: the line is longer; nothing is consumed.
+        """
+        line = await self._until(b"\n", max_bytes, timeout, "receive_line")
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+    async def lines(self, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...) -> AsyncIterator[bytes]:
+        """Iterate over the lines, without their endings, to the end of the stream.
+
+        A cut last line raises `ConnectionLost`.
+        """
+        while not await self._at_end("lines", timeout):
+            yield await self.receive_line(max_bytes, timeout=timeout)
+
+    async def receive_frame(self, max_bytes: int = _FRAME_LIMIT, *, timeout: Timeout = ...) -> bytes:
+        """Receive one frame: its length as four bytes, big-endian, then so many bytes.
+
+        Raises:
+            LimitExceeded: the frame is longer than ``max_bytes``; nothing is consumed.
+            ConnectionLost: the stream ended before the frame did.
+        """
+        wire = self._readable("receive_frame")
+        deadline = self._deadline(timeout)
+        size = 4
+        while True:
+            if len(wire.buffer) >= 4:
+                length = int.from_bytes(wire.buffer[:4], "big")
+                if length > max_bytes:
+                    raise self._explained(
+                        LimitExceeded(f"the peer announced a frame of {length} bytes, max_bytes is {max_bytes}"),
+                        "receive_frame",
+                    )
+                size = 4 + length
+                if len(wire.buffer) >= size:
+                    wire.expect(0)
+                    return wire.take(size)[4:]
+                wire.expect(size)
+            if wire.eof:
+                raise self._cut(wire, "receive_frame", f"{len(wire.buffer)} of {size} bytes of a frame")
+            await self._more(wire, deadline, "receive_frame", timeout)
+
+    async def frames(self, max_bytes: int = _FRAME_LIMIT, *, timeout: Timeout = ...) -> AsyncIterator[bytes]:
+        """Iterate over the frames to the end of the stream; a cut last frame raises `ConnectionLost`."""
+        while not await self._at_end("frames", timeout):
+            yield await self.receive_frame(max_bytes, timeout=timeout)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self.receive()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    # ---- sending
+
+    async def send(self, data: Buffer | Iterable[Buffer], *, timeout: Timeout = ...) -> None:
+        """Send all of ``data``; waits while the peer is slow.
+
+        Args:
+            data: bytes, or several pieces that go out as one.
+            timeout: seconds to wait for the peer to take enough of what was queued.
+
+        Raises:
+            ConnectionLost: the peer is gone; it may have received a part.
+            OperationTimeout: the peer does not take it.
+            StateError: closed, not open, or after `send_eof`.
+        """
+        wire = self._writable("send")
+        if not isinstance(data, bytes):
+            # The transport may keep what it is given: the caller's memory is copied.
+            data = bytes(data) if isinstance(data, bytearray | memoryview) else b"".join(data)
+        if wire.write_paused:
+            await self._room(wire, timeout)
+            wire = self._writable("send")
+        wire.write(data)
+        if wire.write_paused:
+            await self._room(wire, timeout)
+
+    async def send_frame(self, data: Buffer, *, timeout: Timeout = ...) -> None:
+        """Send one frame: its length as four bytes, big-endian, then ``data``."""
+        await self.send((len(data).to_bytes(4, "big"), data), timeout=timeout)
+
+    async def send_file(
+        self, path: str, offset: int = 0, count: int | None = None, *, timeout: Timeout = None
+    ) -> int:
+        """Send a file, or ``count`` bytes of it from ``offset``; return how many were sent.
+
+        Args:
+            path: a regular file; it is read outside of the event loop.
+            offset: where to begin, in bytes.
+            count: how many bytes at most, ``None`` for all.
+            timeout: seconds for all of it, ``None`` for no limit.
+        """
+        self._writable("send_file")
+        sent = 0
+        async with Operation(self._protocol_name, "send_file", peer=self._peer, timeout=self._limit(timeout, None)):
+            async with open_for_reading(path, offset) as read:
+                while count is None or sent < count:
+                    chunk = await read(262_144 if count is None else min(262_144, count - sent))
+                    if not chunk:
+                        break
+                    await self.send(chunk, timeout=None)
+                    sent += len(chunk)
+        return sent
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will be sent; receiving goes on. Idempotent."""
+        if self._ending:
+            return
+        wire = self._writable("send_eof")
+        self._send_close_notify(wire)
+        self._ending = True
+        assert wire.transport is not None
+        if wire.transport.can_write_eof():
+            wire.transport.write_eof()
+
+    # ---- inside
+
+    def _deadline(self, timeout: Timeout) -> float | None:
+        limit = self._limit(timeout, None)
+        if limit is None:
+            return None
+        assert self._loop is not None
+        return self._loop.time() + limit
+
+    async def _more(self, wire: Wire, deadline: float | None, operation: str, timeout: Timeout) -> None:
+        """Wait until something was received or the stream ended."""
+        self._check_loop(operation)
+        try:
+            await wire.wait_readable(deadline)
+        except TimeoutError:
+            raise self._timed_out("nothing received", self._limit(timeout, None), operation) from None
+        if self._state != "open":
+            raise self._unusable(operation)
+
+    async def _room(self, wire: Wire, timeout: Timeout) -> None:
+        """Wait until the peer has taken enough."""
+        self._check_loop("send")
+        limit = self._limit(timeout, self._timeout)
+        assert self._loop is not None
+        try:
+            await wire.wait_writable(None if limit is None else self._loop.time() + limit)
+        except TimeoutError:
+            raise self._timed_out("the peer does not take what was sent", limit, "send") from None
+        if wire.lost:
+            raise self._lost(wire, "send")
+
+    async def _until(self, separator: bytes, max_bytes: int, timeout: Timeout, operation: str) -> bytes:
+        wire = self._readable(operation)
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
+        buffer = wire.buffer
+        start = 0
+        deadline: float | None = None
+        while True:
+            found = buffer.find(separator, start, max_bytes)
+            if found >= 0:
+                wire.expect(0)
+                return wire.take(found + len(separator))
+            if len(buffer) >= max_bytes:
+                wire.expect(0)
+                raise self._explained(LimitExceeded(f"no {separator!r} within max_bytes={max_bytes}"), operation)
+            if wire.eof:
+                raise self._cut(wire, operation, f"{len(buffer)} bytes without {separator!r}")
+            if start == 0:
+                wire.expect(max_bytes)
+                deadline = self._deadline(timeout)
+            # Only a separator that straddles the seam can begin in what was searched.
+            start = max(0, len(buffer) - len(separator) + 1)
+            await self._more(wire, deadline, operation, timeout)
+
+    async def _at_end(self, operation: str, timeout: Timeout) -> bool:
+        """Wait for a byte or a clean end."""
+        wire = self._readable(operation)
+        if not wire.buffer and not wire.eof:
+            await self._more(wire, self._deadline(timeout), operation, timeout)
+        if wire.buffer:
+            return False
+        self._end_of_stream(wire, operation)
+        return True
