@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, unquote
 
 __all__ = [
@@ -72,6 +72,14 @@ class Endpoint(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def from_sockaddr(cls, name: tuple[Any, ...]) -> Endpoint:
+        """Make one of what the socket calls give for IPv4 ``(host, port)`` or IPv6 ``(host, port, flow, scope)``."""
+        host: str = name[0]
+        if len(name) == 4 and name[3] and "%" not in host:
+            host = f"{host}%{name[3]}"  # without its zone a link-local address can not be dialled
+        return cls(host, name[1])
 
     @property
     def address(self) -> Address:
