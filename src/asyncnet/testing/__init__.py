@@ -12,18 +12,32 @@ who have asyncnet installed and test something else.
 # Type checkers take this name for typing.TYPE_CHECKING; importing typing itself would cost more than this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .certificates import CertificateAuthority
     from .dns_server import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, Query
+    from .faulty_link import FaultyLink
     from .gate import Gate
     from .http_message import Raw, Request, Resource, Response
     from .http_server import HTTPServer
-    from .server import Connections, Server, StreamServer, cut, reset, until_gone
+    from .leaks import no_leaks
+    from .server import Connections, Server, StreamServer
+    from .smtp_server import Login, Mail, SMTPServer
+    from .sockets import cut, flush, reset, until_gone
+    from .tcp_server import Close, Cut, Expect, Reset, Send, Stall, TCPServer, Wait
+    from .udp_server import ReceivedDatagram, UDPServer
 
 _HOMES = {
+    "certificates": ("CertificateAuthority",),
     "dns_server": ("NODATA", "NXDOMAIN", "REFUSED", "SERVFAIL", "SILENCE", "Answer", "DNSServer", "Query"),
+    "faulty_link": ("FaultyLink",),
     "gate": ("Gate",),
     "http_message": ("Raw", "Request", "Resource", "Response"),
     "http_server": ("HTTPServer",),
-    "server": ("Connections", "Server", "StreamServer", "cut", "reset", "until_gone"),
+    "leaks": ("no_leaks",),
+    "server": ("Connections", "Server", "StreamServer"),
+    "sockets": ("cut", "flush", "reset", "until_gone"),
+    "smtp_server": ("Login", "Mail", "SMTPServer"),
+    "tcp_server": ("Close", "Cut", "Expect", "Reset", "Send", "Stall", "TCPServer", "Wait"),
+    "udp_server": ("ReceivedDatagram", "UDPServer"),
 }
 
 __all__ = [
@@ -33,22 +47,38 @@ __all__ = [
     "SERVFAIL",
     "SILENCE",
     "Answer",
+    "CertificateAuthority",
+    "Close",
     "Connections",
+    "Cut",
     "DNSServer",
+    "Expect",
+    "FaultyLink",
     "Gate",
     "HTTPServer",
+    "Login",
+    "Mail",
     "Query",
     "Raw",
+    "ReceivedDatagram",
     "Request",
+    "Reset",
     "Resource",
     "Response",
+    "SMTPServer",
+    "Send",
     "Server",
+    "Stall",
     "StreamServer",
+    "TCPServer",
+    "UDPServer",
+    "Wait",
     "cut",
+    "flush",
+    "no_leaks",
     "reset",
     "until_gone",
 ]
-
 
 if not TYPE_CHECKING:  # a type checker that sees __getattr__ would believe any name
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 from .dns_wire import Question, Record, encode_message, parse_query
-from .server import StreamServer, listen
+from .server import StreamServer
+from .sockets import listen_both
 
 __all__ = ["NODATA", "NXDOMAIN", "REFUSED", "SERVFAIL", "SILENCE", "Answer", "DNSServer", "Query"]
 
@@ -158,19 +159,8 @@ class DNSServer(StreamServer):
     # -- sockets ------------------------------------------------------------
 
     async def _start(self) -> None:
-        for attempt in range(20):
-            # The TCP port comes first; the same one may be taken for UDP.
-            listener = listen(self.host, self.port)
-            port = listener.getsockname()[1]
-            try:
-                udp = listen(self.host, port, socket.SOCK_DGRAM)
-            except OSError:
-                listener.close()
-                if self.port or attempt == 19:
-                    raise
-                continue
-            break
-        self.port = port
+        listener, udp = listen_both(self.host, self.port)
+        self.port = udp.getsockname()[1]
         self._serve_on(listener)
         self._udp = udp
         self._sockets.add(udp)
@@ -193,7 +183,7 @@ class DNSServer(StreamServer):
             with contextlib.suppress(OSError):
                 udp.sendto(reply, peer)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         peer = writer.get_extra_info("peername")[:2]
         while True:
             # RFC 1035 section 4.2.2: a two-byte length before each message.

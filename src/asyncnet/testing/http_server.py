@@ -11,7 +11,8 @@ from email.utils import formatdate
 from typing import Any, ClassVar
 
 from .http_message import Raw, Request, Resource, Response, Route, pairs
-from .server import StreamServer, cut, until_gone
+from .server import StreamServer
+from .sockets import cut, until_gone
 
 __all__ = ["HTTPServer"]
 
@@ -91,12 +92,10 @@ class HTTPServer(StreamServer):
 
     # -- one connection -----------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         if self.script is not None:
             await self.script(reader, writer)
             return
-        with self._signal.lock:
-            number = self._total
         while (request := await self._read_request(reader, writer, number)) is not None:
             with self._signal.lock:
                 self._requests.append(request)

@@ -7,30 +7,19 @@ import asyncio
 import contextlib
 import socket
 import ssl as _ssl
-import struct
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .gate import Signal
+from .sockets import CLOSE_GRACE, listen
 from .thread import LoopThread
 
-__all__ = [
-    "Connections",
-    "Server",
-    "StreamServer",
-    "cut",
-    "family_of",
-    "listen",
-    "owned_descriptors",
-    "reset",
-    "until_gone",
-]
+__all__ = ["Connections", "Server", "StreamServer", "owned_descriptors"]
 
 Self = TypeVar("Self", bound="Server")
 
-_CLOSE_GRACE = 2.0  # seconds that a connection may take to flush what was written before it is dropped
 _servers: weakref.WeakSet[Server] = weakref.WeakSet()
 
 
@@ -39,69 +28,6 @@ class Connections(NamedTuple):
 
     open: int
     total: int
-
-
-def family_of(host: str) -> socket.AddressFamily:
-    """The address family of a literal."""
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM, backlog: int = 100) -> socket.socket:
-    """A non-blocking socket bound to the address, listening if it is a stream socket."""
-    sock = socket.socket(family_of(host), kind)
-    try:
-        sock.setblocking(False)
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        if kind == socket.SOCK_STREAM:
-            sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Drop a connection with a TCP reset: the peer gets ``ECONNRESET``, not an end of stream.
-
-    Args:
-        writer: what the script of a server was given.
-    """
-    sock = writer.get_extra_info("socket")
-    if sock is not None:
-        # RFC 9293 section 3.10.5 ABORT; lingering for zero seconds is how the sockets API spells it.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def cut(writer: asyncio.StreamWriter) -> None:
-    """End a connection after everything written has gone out, over TLS without a close_notify.
-
-    Args:
-        writer: what the script of a server was given.
-    """
-    await writer.drain()
-    # abort() throws away what still waits in user space, below TLS that is the
-    # buffer of the transport underneath.
-    below = getattr(getattr(writer.transport, "_ssl_protocol", None), "_transport", None) or writer.transport
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_GRACE):
-            # A transport has no event for "all written"; drain() speaks of the low-water mark only.
-            while below.get_write_buffer_size() and not below.is_closing():  # noqa: ASYNC110  # no event to wait for
-                await asyncio.sleep(0.001)
-    writer.transport.abort()
-
-
-async def until_gone(reader: asyncio.StreamReader) -> None:
-    """Wait until the client has gone away, and throw away what it sends till then.
-
-    Args:
-        reader: what the script of a server was given.
-    """
-    while await reader.read(65536):
-        pass
 
 
 def owned_descriptors() -> set[int]:
@@ -211,7 +137,7 @@ class Server(abc.ABC):
                 break
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_CLOSE_GRACE)
+            await asyncio.wait(tasks, timeout=CLOSE_GRACE)
         for sock in list(self._sockets):
             sock.close()
         self._sockets.clear()
@@ -242,14 +168,15 @@ class Server(abc.ABC):
             raise AssertionError(f"the script of {self!r} failed: {type(error).__name__}: {error}") from error
 
     @contextlib.contextmanager
-    def _counted(self, sock: socket.socket) -> Iterator[None]:
+    def _counted(self, sock: socket.socket) -> Iterator[int]:
         with self._signal.lock:
             self._open += 1
             self._total += 1
             self._sockets.add(sock)
+            number = self._total
         self._signal.notify()
         try:
-            yield
+            yield number
         finally:
             with self._signal.lock:
                 self._open -= 1
@@ -294,6 +221,7 @@ class StreamServer(Server):
         super().__init__(host=host, port=port)
         self.ssl = ssl
         self.path = path
+        self._listener: socket.socket | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>" if self.path else super().__repr__()
@@ -311,17 +239,26 @@ class StreamServer(Server):
 
     def _serve_on(self, listener: socket.socket) -> None:
         self._sockets.add(listener)
-        self._spawn(self._accept(listener))
+        self._listener = listener
+        asyncio.get_running_loop().add_reader(listener, self._acceptable, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            sock, _ = await loop.sock_accept(listener)
-            self._spawn(self._serve_socket(sock))
+    def _acceptable(self, listener: socket.socket) -> None:
+        # Not loop.sock_accept(): cancelled in the turn in which somebody connects, it drops that socket unclosed.
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                sock, _ = listener.accept()
+                self._sockets.add(sock)  # already here: a task that is cancelled before its first step closes nothing
+                self._spawn(self._serve_socket(sock))
+
+    async def _shut(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener = None
+        await super()._shut()
 
     async def _serve_socket(self, sock: socket.socket) -> None:
         # Counted from the accept on, so that a connection whose TLS handshake fails is seen too.
-        with self._counted(sock):
+        with self._counted(sock) as number:
             sock.setblocking(False)
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -331,7 +268,7 @@ class StreamServer(Server):
                 sock.close()
                 raise
             try:
-                await self._serve(reader, writer)
+                await self._serve(reader, writer, number)
                 await self._finish(writer)
             finally:
                 writer.transport.abort()
@@ -341,20 +278,24 @@ class StreamServer(Server):
     async def _streams(self, sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         reader = self._reader(loop)
-        protocol = asyncio.StreamReaderProtocol(reader, lambda reader, writer: None, loop=loop)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, ssl=self.ssl)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        # The writer has to be the protocol's own: start_tls() lets go of that one, and 3.11 closes it then.
+        made: list[asyncio.StreamWriter] = []
+        protocol = asyncio.StreamReaderProtocol(reader, lambda reader, writer: made.append(writer), loop=loop)
+        await loop.connect_accepted_socket(lambda: protocol, sock, ssl=self.ssl)
+        return reader, made[0]
 
     def _reader(self, loop: asyncio.AbstractEventLoop) -> asyncio.StreamReader:
         return asyncio.StreamReader(limit=self._limit, loop=loop)
 
     async def _finish(self, writer: asyncio.StreamWriter) -> None:
         """Close and let what was written go out, for a bounded time."""
+        # Take what has arrived already: the kernel answers unread bytes with a reset.
+        await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(_CLOSE_GRACE):
+            async with asyncio.timeout(CLOSE_GRACE):
                 writer.close()
                 await writer.wait_closed()
 
     @abc.abstractmethod
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Talk to one client; the connection is closed when this returns."""
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        """Talk to one client, the connection with that number; it is closed when this returns."""
