@@ -86,8 +86,6 @@ class Connection(BaseClient):
             if isinstance(error, AsyncNetError):
                 raise
             raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
-        if wire.buffer or wire.eof:
-            wire._end()  # what came behind the handshake is already there: a reader must not wait for it
 
     async def _goodbye(self) -> None:
         wire = self._wire

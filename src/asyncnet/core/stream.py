@@ -65,7 +65,7 @@ class Stream(Connection):
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
         if not wire.buffer:
             if not wire.eof:
-                await self._more(wire, self._deadline(timeout), "receive", timeout)
+                await self._some(wire, "receive", timeout)
             if not wire.buffer:
                 return self._end_of_stream(wire, "receive")
         return wire.take(max_bytes)
@@ -88,7 +88,7 @@ class Stream(Connection):
             if wire.tls is None:
                 wire.receive_directly(view)
             try:
-                await self._more(wire, self._deadline(timeout), "receive_into", timeout)
+                await self._some(wire, "receive_into", timeout)
             except BaseException:
                 if wire.direct_count:
                     wire.give_back(bytes(view[: wire.direct_count]))
@@ -287,6 +287,12 @@ class Stream(Connection):
         if self._state != "open":
             raise self._unusable(operation)
 
+    async def _some(self, wire: Wire, operation: str, timeout: Timeout) -> None:
+        """Wait until there is something to read, or the end; a part of a TLS record is neither."""
+        deadline = self._deadline(timeout)
+        while not wire.buffer and not wire.eof and not wire.direct_count:
+            await self._more(wire, deadline, operation, timeout)
+
     async def _room(self, wire: Wire, timeout: Timeout) -> None:
         """Wait until the peer has taken enough."""
         self._check_loop("send")
@@ -327,7 +333,7 @@ class Stream(Connection):
         """Wait for a byte or a clean end."""
         wire = self._readable(operation)
         if not wire.buffer and not wire.eof:
-            await self._more(wire, self._deadline(timeout), operation, timeout)
+            await self._some(wire, operation, timeout)
         if wire.buffer:
             return False
         self._end_of_stream(wire, operation)

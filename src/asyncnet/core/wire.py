@@ -15,6 +15,7 @@ import asyncio
 import math
 import ssl
 import threading
+from typing import cast
 
 from .tls import TLSLayer
 
@@ -77,9 +78,9 @@ class Wire(asyncio.BufferedProtocol):
     # ---- called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.set_write_buffer_limits(WRITE_AHEAD)
+        # uvloop's transports are no subclass of asyncio's, but do the same.
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(WRITE_AHEAD)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _scratch.view if self._direct is None else self._direct
@@ -215,10 +216,15 @@ class Wire(asyncio.BufferedProtocol):
             await asyncio.wait([self._closed])
 
     def begin_tls(self, layer: TLSLayer) -> None:
-        """Speak TLS from here on; the first step of the handshake is taken."""
+        """Speak TLS from here on; what the peer has sent already is part of its handshake."""
         self.tls = layer
-        layer.handshake()
-        self.flush_tls()
+        early = self.take(len(self.buffer)) if self.buffer else b""
+        self.bytes_received -= len(early)
+        if early:
+            self._decrypt(memoryview(early))
+        else:
+            layer.handshake()
+            self.flush_tls()
 
     def flush_tls(self) -> None:
         """Hand the due ciphertext to the transport."""
