@@ -1,0 +1,501 @@
+"""The resolver: from a name to addresses and records, without a thread.
+
+What needs no server never sees one: address literals, ``localhost`` (RFC 6761
+section 6.3) and the hosts file.  Everything else goes through the cache and
+the queries of `dns_questions`, and from there to the engine.
+
+The way of a cached `resolve` is short on purpose: it takes no task, no timer
+and no timeout scope, only a look into a dictionary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, ClassVar, Self, TypeAlias
+
+from ..errors import NameNotFound, NoData, ResolveError
+from .address import check_host, parse_literal
+from .address_order import sort_destinations
+from .client import BaseClient
+from .dns_questions import Questions, ResolverStats, Result
+from .dns_records import AAAA, A, Answer, check_type
+from .dns_result import Failure
+from .happy_eyeballs import source_address
+from .loop_scope import current_scope
+from .many import fan_out
+from .name_files import NameFiles, system_hosts_file
+from .nameserver import check_nameservers
+from .operation import Operation, Timeout, check_timeout, choose_timeout
+from .outcome import Outcome
+from .resolv_conf import candidates
+from .resolver_cache import ResolverCache
+from .trace import current_trace
+
+__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver"]
+
+IPAddress: TypeAlias = "IPv4Address | IPv6Address"
+
+DEFAULT_RESOLVER_TIMEOUT = 5.0  # seconds
+
+_ORDER_TTL = 10.0  # seconds: the order of addresses depends on the routes, which change unseen
+_SECOND_FAMILY = 3.0  # seconds that the other family may lag behind the first that gave addresses
+_MAX_ORDERED = 64  # addresses that are put in order; what a hostile answer has more stays as it came
+_TYPES: dict[int, str] = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
+_LOOPBACK: dict[str, tuple[IPAddress, ...]] = {"A": (IPv4Address("127.0.0.1"),), "AAAA": (IPv6Address("::1"),)}
+
+
+class Resolver(BaseClient):
+    """Turns names into addresses and records, and remembers them.
+
+    Args:
+        nameservers: addresses of the servers to ask, with or without a port,
+            such as ``["192.0.2.1", "127.0.0.1:5353", "[::1]:53"]``; asked in this
+            order. ``None``: the system's.
+        search: domains that complete a name without a final dot. ``None``: the
+            system's list, or none if ``nameservers`` are given.
+        ndots: a name with at least so many dots is tried as it is before the
+            search list is. ``None``: the system's, else 1.
+        hosts_file: path of the hosts file, which is read again when it
+            changes. ``None``: the system's; ``False``: none.
+        config_file: path of the resolv.conf to take what is not given here
+            from. ``None``: the system's.
+        cache_size: how many answers are kept; 0 for none.
+        max_ttl: seconds an answer is kept at most, whatever its own time to live.
+        negative_ttl: seconds for which it is remembered that there is no such
+            name or record; at most 30.
+        stale_for: seconds after its end during which an answer is still given
+            out while it is refreshed in the background (RFC 8767); 0 for never.
+        timeout: seconds for each operation; ``None`` for no limit. One attempt
+            never takes more than 10 s.
+
+    Example:
+        ```python
+        async with asyncnet.dns.Resolver(cache_size=1_000) as resolver:
+            print(await resolver.resolve("localhost"))
+        ```
+    """
+
+    _protocol: ClassVar[str] = "dns"
+
+    def __init__(
+        self,
+        *,
+        nameservers: Sequence[str] | None = None,
+        search: Sequence[str] | None = None,
+        ndots: int | None = None,
+        hosts_file: str | os.PathLike[str] | bool | None = None,
+        config_file: str | os.PathLike[str] | None = None,
+        cache_size: int = 10_000,
+        max_ttl: float = 86_400.0,
+        negative_ttl: float = 30.0,
+        stale_for: float = 0.0,
+        timeout: float | None = DEFAULT_RESOLVER_TIMEOUT,
+    ) -> None:
+        super().__init__(timeout=timeout)
+        self._nameservers = check_nameservers(nameservers)
+        own_search = search is not None or nameservers is not None
+        self._search = tuple(check_host(domain, "search").strip(".") for domain in _strings(search or (), "search"))
+        self._own_search = own_search
+        self._ndots = ndots if ndots is None else _check_count(ndots, "ndots")
+        self._config_file = None if config_file is None else os.fspath(config_file)
+        self._hosts_file = _check_hosts_file(hosts_file)
+        self._cache_size = _check_count(cache_size, "cache_size")
+        self._max_ttl = _check_seconds(max_ttl, "max_ttl")
+        self._negative_ttl = min(30.0, _check_seconds(negative_ttl, "negative_ttl"))
+        self._stale_for = _check_seconds(stale_for, "stale_for")
+        # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
+        self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._cache_size)
+        self._ordered_hits = 0
+        self._asked: Questions | None = None
+        self._files: NameFiles | None = None
+
+    # ---- life
+
+    async def _open(self, operation: Operation) -> None:
+        # Nothing is awaited here, and nothing acquired: a taker's first use may be cancelled at any point,
+        # and that must not close what is another's.  Engine and files come with the first question.
+        config = None
+        if not self._own_search or self._nameservers is None:
+            config = self._config_file or "/etc/resolv.conf"
+        self._files = NameFiles(self._hosts_file, config)
+        self._asked = Questions(
+            operation.loop, nameservers=self._nameservers, config_file=self._config_file,
+            cache_size=self._cache_size, max_ttl=self._max_ttl, negative_ttl=self._negative_ttl,
+            stale_for=self._stale_for, timeout=self._timeout,
+        )  # fmt: skip
+
+    async def ready(self) -> Self:
+        """Open it if it is new: for those it was handed to, who use it without owning it."""
+        if self._state == "new":
+            await self.open(timeout=None)
+        return self
+
+    def _drop(self) -> None:
+        self._ordered.clear()
+        if self._asked is not None:
+            self._asked.drop()
+
+    # ---- for users
+
+    async def resolve(
+        self, host: str, family: socket.AddressFamily | int | None = None, *, timeout: Timeout = ...
+    ) -> tuple[IPAddress, ...]:
+        """The addresses of a host, the one to try first in front.
+
+        Args:
+            host: a name, also an international one, or an address in any spelling.
+            family: ``socket.AF_INET`` or ``socket.AF_INET6``; ``None`` for both.
+            timeout: seconds; ``None`` for no limit; by default the resolver's own.
+
+        Returns:
+            At least one address, in the order of RFC 6724.
+
+        Raises:
+            NameNotFound: there is no such name.
+            NoData: the name has no address, or none of that family.
+            ResolveError: the name servers failed or refused.
+            OperationTimeout: no answer in time.
+            ValueError: no host can be called that.
+        """
+        now = time.monotonic()
+        known = self._ordered.get((host, family), now)
+        if (
+            known is not None
+            and self._files is not None
+            and now < self._files.due
+            and current_trace() is None
+            and self._state == "open"
+            and asyncio.get_running_loop() is self._loop
+        ):
+            self._ordered_hits += 1
+            return known.value
+        name = check_host(host)
+        if family is not None and family not in _TYPES:
+            raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
+        types = ("A", "AAAA") if family is None else (_TYPES[family],)
+        async with self._begin("resolve", timeout, peer=host) as operation:
+            with operation.span("resolve", host=name) as span:
+                found, lifetime = await self._find_addresses(operation, name, types)
+                addresses = _in_order(found)
+                span.attributes["addresses"] = len(addresses)
+        self._ordered.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
+        return addresses
+
+    async def lookup(self, name: str, type: str = "A", *, timeout: Timeout = ...) -> Answer[Any]:
+        """The records of a name, from the name servers and no other source.
+
+        Args:
+            name: also an international one, or one with underscores; a final
+                dot means that the search list is not used; ``"."`` is the root.
+            type: A, AAAA, CAA, CNAME, HTTPS, MX, NAPTR, NS, PTR, SOA, SRV, SVCB, TLSA, TXT or URI.
+            timeout: seconds; ``None`` for no limit; by default the resolver's own.
+
+        Returns:
+            At least one record.
+
+        Raises:
+            NameNotFound: there is no such name.
+            NoData: the name has no record of that type.
+            ResolveError: the name servers failed or refused.
+            OperationTimeout: no answer in time.
+            ValueError: no name, or an unknown type.
+        """
+        type = check_type(type)
+        whole = name if name == "." else check_host(name, "name")
+        if type == "PTR" and parse_literal(whole) is not None:
+            raise ValueError(f"{whole} is an address, not a name: reverse() finds its names")
+        async with self._begin("lookup", timeout, peer=f"{name} {type}") as operation:
+            with operation.span("resolve", name=whole, type=type) as span:
+                answer = await self._lookup(whole, type)
+                span.attributes["records"] = len(answer)
+                return answer
+
+    async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
+        """The names of an address.
+
+        Args:
+            address: IPv4 or IPv6, as text in any spelling or as an object.
+            timeout: seconds; ``None`` for no limit; by default the resolver's own.
+
+        Returns:
+            At least one name. What the owner of the address says about it is no proof: a
+            name that matters has to be resolved and to give the address again.
+
+        Raises:
+            NameNotFound, NoData: it has no name.
+            ResolveError: the name servers failed, or what they gave can be no host's name.
+            OperationTimeout: no answer in time.
+            ValueError: not an address.
+        """
+        literal = parse_literal(check_host(address, "address")) if isinstance(address, str) else address
+        if not isinstance(literal, IPv4Address | IPv6Address):
+            raise ValueError(f"address must be an IP address, not {address!r}")
+        async with self._begin("reverse", timeout, peer=str(literal)) as operation:
+            with operation.span("resolve", address=str(literal)):
+                return await self._reverse(literal)
+
+    def lookup_many(
+        self,
+        names: Iterable[str] | AsyncIterable[str],
+        type: str = "A",
+        *,
+        concurrency: int = 1000,
+        timeout: Timeout = ...,
+    ) -> AsyncGenerator[Outcome[Answer[Any]], None]:
+        """Look up many names at once.
+
+        Args:
+            names: any iterable, sync or async, also an endless one.
+            type: the record type for all of them.
+            concurrency: how many at once.
+            timeout: seconds for each name; it ends up in its outcome.
+
+        Returns:
+            An async generator of an `Outcome` for each name, in the order in which they are done.
+        """
+        type = check_type(type)
+        choose_timeout(timeout, None)
+        return fan_out(names, lambda name: self.lookup(name, type, timeout=timeout), concurrency=concurrency)
+
+    @property
+    def stats(self) -> ResolverStats:
+        """What it has done since it was opened."""
+        if self._asked is None:
+            return ResolverStats()
+        stats = self._asked.stats()
+        return replace(stats, hits=stats.hits + self._ordered_hits)
+
+    def clear_cache(self) -> None:
+        """Forget all answers, the engine's own included."""
+        self._ordered.clear()
+        if self._asked is not None and self._state == "open":
+            self._asked.clear()
+
+    # ---- for the dialer, inside its operation
+
+    async def addresses(
+        self, operation: Operation, host: str, family: socket.AddressFamily | int
+    ) -> tuple[IPAddress, ...]:
+        """The addresses of one family, in the order of the answer; opens a new resolver.
+
+        Raises:
+            NameNotFound, NoData, ResolveError, StateError: as `resolve`.
+        """
+        if self._state == "new":
+            await self.open(timeout=None)
+        if self._state != "open":
+            raise self._misused("the resolver is closed", operation.name)
+        self._check_loop(operation.name)
+        name = check_host(host)
+        trace = operation.trace
+        span = trace.begin("resolve", 2, {"host": name, "type": _TYPES[family]}) if trace is not None else None
+        error: BaseException | None = None
+        try:
+            addresses, _ = await self._find_addresses(operation, name, (_TYPES[family],))
+            return addresses
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
+            if trace is not None and span is not None:
+                trace.end(span, error)
+
+    # ---- inside: addresses
+
+    async def _find_addresses(
+        self, operation: Operation, name: str, types: tuple[str, ...]
+    ) -> tuple[tuple[IPAddress, ...], float]:
+        """The addresses of a checked host, and the seconds for which they hold."""
+        known = _without_query(name, types)
+        if known is None:
+            await self._look_at_files()
+            known = self._from_hosts_file(name, types)
+        if known is not None:
+            return known, _ORDER_TTL
+        failures: list[Failure] = []
+        names = self._candidates(name)
+        for whole in names:
+            results = await self._ask_each(operation, whole, types)
+            answers = [result for result in results if isinstance(result, Answer)]
+            if answers:
+                complete = len(results) == len(types) and all(r.negative for r in results if isinstance(r, Failure))
+                lifetime = min(answer.ttl for answer in answers) if complete else 0
+                return tuple(record.address for answer in answers for record in answer), lifetime
+            failures += (result for result in results if isinstance(result, Failure))
+            if not all(failure.negative for failure in failures):
+                break
+            # The other family says whether this is the name that was meant; a dialer is asking for it anyway.
+            if whole != names[-1] and len(types) == 1 and await self._has_other_family(operation, whole, types[0]):
+                break
+        raise _worst(failures).error()
+
+    async def _has_other_family(self, operation: Operation, whole: str, type: str) -> bool:
+        results = await self._ask_each(operation, whole, ("AAAA" if type == "A" else "A",))
+        return isinstance(results[0], Answer)
+
+    async def _ask_each(self, operation: Operation, whole: str, types: tuple[str, ...]) -> list[Result]:
+        """The results of all types; the last may be missing if it lags behind one with addresses."""
+        assert self._asked is not None
+        asked = [self._asked.ask(whole, type) for type in types]
+        pending: set[asyncio.Future[Result]] = {result for result in asked if isinstance(result, asyncio.Future)}
+        found = any(isinstance(result, Answer) for result in asked)
+        while pending:
+            limit = None
+            if found:
+                # Some servers never answer for the family that they do not know.
+                left = operation.remaining
+                limit = _SECOND_FAMILY if left is None else min(_SECOND_FAMILY, left / 2)
+            done, pending = await asyncio.wait(pending, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            found = found or any(isinstance(future.result(), Answer) for future in done)
+        return [_value(result) for result in asked if result not in pending]
+
+    def _from_hosts_file(self, name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
+        assert self._files is not None
+        listed = self._files.hosts.addresses.get(name.rstrip("."))
+        if listed is None:
+            return None
+        addresses = tuple(address for address in listed if _type_of(address) in types)
+        if not addresses:
+            # A name that is in the file at all is answered by it: else half of it would come from elsewhere.
+            raise NoData(f"{name} has no {types[0]} address in {self._hosts_file}", phase="resolve")
+        return addresses
+
+    # ---- inside: records
+
+    async def _lookup(self, name: str, type: str) -> Answer[Any]:
+        assert self._asked is not None
+        local = _without_query(name, (type,))
+        if local is not None:
+            records = tuple(A(a) if isinstance(a, IPv4Address) else AAAA(a) for a in local)
+            return Answer(name.rstrip("."), type, records, name.rstrip("."), 0)
+        await self._look_at_files()
+        failures: list[Failure] = []
+        for whole in self._candidates(name):
+            result = self._asked.ask(whole, type)
+            if isinstance(result, asyncio.Future):
+                result = await result
+            if isinstance(result, Answer):
+                return result
+            failures.append(result)
+            if not result.negative:
+                break
+        raise _worst(failures).error()
+
+    async def _reverse(self, address: IPAddress) -> tuple[str, ...]:
+        assert self._files is not None
+        if isinstance(address, IPv6Address):
+            # The zone of a link-local address is no part of its name.
+            address = address.ipv4_mapped or IPv6Address(int(address))
+        await self._look_at_files()
+        listed = self._files.hosts.names.get(address)
+        if listed is not None:
+            return listed
+        if address in (*_LOOPBACK["A"], *_LOOPBACK["AAAA"]):
+            return ("localhost",)
+        answer = await self._lookup(f"{address.reverse_pointer}.", "PTR")
+        names = tuple(record.target for record in answer if _is_host(record.target))
+        if not names:
+            said = answer[0].target
+            raise ResolveError(f"the name given for {address} can be no host's: {said!r}", phase="resolve")
+        return names
+
+    # ---- inside: files
+
+    async def _look_at_files(self) -> None:
+        assert self._files is not None
+        assert self._asked is not None
+        if time.monotonic() >= self._files.due:
+            before = self._files.search
+            if await self._files.look():
+                self._ordered.clear()
+                if self._files.search != before:
+                    self._asked.clear()
+
+    def _candidates(self, name: str) -> tuple[str, ...]:
+        assert self._files is not None
+        system = self._files.search
+        search = self._search if self._own_search else system.domains
+        return candidates(name, search, system.ndots if self._ndots is None else self._ndots)
+
+
+def default_resolver() -> Resolver:
+    """The resolver that the running loop shares; it goes with the loop."""
+    return current_scope().get("resolver", Resolver)
+
+
+def _type_of(address: IPAddress) -> str:
+    return "A" if address.version == 4 else "AAAA"
+
+
+def _value(result: Result | asyncio.Future[Result]) -> Result:
+    return result.result() if isinstance(result, asyncio.Future) else result
+
+
+def _without_query(name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
+    """Addresses that no server is asked for, or ``None`` if one has to be."""
+    literal = parse_literal(name)
+    if literal is not None:
+        if _type_of(literal) not in types:
+            raise NoData(f"{name} is an address, and has no {types[0]} record", phase="resolve")
+        return (literal,)
+    top = name.rstrip(".").rpartition(".")[2]
+    if top == "localhost":  # RFC 6761 section 6.3
+        addresses = tuple(address for type in types for address in _LOOPBACK.get(type, ()))
+        if not addresses:
+            raise NoData(f"{name} has no {types[0]} record", phase="resolve")
+        return addresses
+    if top == "invalid":  # RFC 6761 section 6.4
+        raise NameNotFound(f"{name} does not exist", phase="resolve")
+    return None
+
+
+def _in_order(addresses: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
+    """RFC 6724 order; asks the kernel for each address which way it would take."""
+    if len(addresses) < 2:
+        return addresses
+    return (*sort_destinations(addresses[:_MAX_ORDERED], source_address), *addresses[_MAX_ORDERED:])
+
+
+def _worst(failures: Sequence[Failure]) -> Failure:
+    """The failure that says most: a server's before a missing record, that before a missing name."""
+    return min(failures, key=lambda failure: (failure.negative, failure.kind is not NoData))
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return parse_literal(check_host(name)) is None
+    except ValueError:
+        return False
+
+
+def _strings(values: Sequence[str], name: str) -> Sequence[str]:
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of strings")
+    return values
+
+
+def _check_count(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, not {value}")
+    return value
+
+
+def _check_seconds(value: float, name: str) -> float:
+    seconds = check_timeout(value, name)
+    return float("inf") if seconds is None else seconds
+
+
+def _check_hosts_file(hosts_file: str | os.PathLike[str] | bool | None) -> str | None:
+    if hosts_file is None or hosts_file is True:
+        return system_hosts_file()
+    return None if hosts_file is False else os.fspath(hosts_file)
