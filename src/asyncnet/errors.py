@@ -113,7 +113,7 @@ class AsyncNetError(Exception):
             self.errno = numbers.pop()
 
     def __str__(self) -> str:
-        message = str(self.args[0]) if self.args else ""
+        message = str(self.args[0]).strip() if self.args else ""
         what = " ".join(part for part in (self.protocol, self.operation, self.peer) if part)
         where = []
         if self.phase:
