@@ -18,7 +18,7 @@ from .address import Endpoint
 from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from .tcp_info import TCPInfo, tcp_info
-from .tls import TLSLayer, broken_record, choose_context, explain_tls
+from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
 
 __all__ = ["Connection"]
@@ -135,6 +135,7 @@ class Connection(BaseClient):
             raise self._misused("the stream speaks TLS already", "start_tls")
         if server_side and ssl is None:
             raise ValueError("a TLS server needs an ssl.SSLContext with its certificate")
+        check_tls(ssl, server_hostname)
         context = choose_context(ssl, default=True)
         assert context is not None
         name = None if server_side else server_hostname or self._dialled

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import BinaryIO, ParamSpec, TypeVar
 
 from .loop_scope import current_scope
 
-__all__ = ["open_for_reading", "run_in_file_thread", "save_bytes"]
+__all__ = ["acquire_in_file_thread", "open_for_reading", "run_in_file_thread", "save_bytes"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,8 +60,37 @@ async def run_in_file_thread(function: Callable[P, R], /, *args: P.args, **kwarg
     Jobs of one loop run one after the other.  A job that has begun cannot be
     cancelled: the caller stops waiting, the job ends by itself.
     """
-    worker = current_scope().get("files", _FileThread)
-    return await worker.run(lambda: function(*args, **kwargs))
+    return await acquire_in_file_thread(lambda: function(*args, **kwargs), lambda result: None)
+
+
+async def acquire_in_file_thread(acquire: Callable[[], R], release: Callable[[R], object]) -> R:
+    """Run a job whose result has to be released, such as an open file.
+
+    When the caller is cancelled while the job runs, the job releases its result itself.
+    """
+    lock = threading.Lock()
+    abandoned = False
+    results: list[R] = []
+
+    def job() -> None:
+        if abandoned:
+            return
+        result = acquire()
+        with lock:
+            if not abandoned:
+                results.append(result)
+                return
+        release(result)
+
+    try:
+        await current_scope().get("files", _FileThread).run(job)
+    except BaseException:
+        with lock:
+            abandoned = True
+        while results:
+            release(results.pop())
+        raise
+    return results[0]
 
 
 async def save_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -99,7 +129,7 @@ async def open_for_reading(
     path: str | os.PathLike[str], offset: int = 0
 ) -> AsyncIterator[Callable[[int], Awaitable[bytes]]]:
     """Open a file; the block gets a coroutine function that reads up to so many bytes."""
-    file: BinaryIO = await run_in_file_thread(_open_at, path, offset)
+    file = await acquire_in_file_thread(lambda: _open_at(path, offset), lambda opened: opened.close())
     try:
         yield lambda count: run_in_file_thread(file.read, count)
     finally:

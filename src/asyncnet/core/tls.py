@@ -14,6 +14,7 @@ import os
 import ssl as _ssl
 
 from ..errors import ProtocolError, TLSError
+from .address import check_host
 
 __all__ = ["TLSLayer", "check_tls", "choose_context", "client_context", "explain_tls"]
 
@@ -34,11 +35,11 @@ def client_context() -> _ssl.SSLContext:
 
 
 def check_tls(ssl: object, server_hostname: object = None) -> None:
-    """Raise `TypeError` for what is neither a bool, a context nor ``None``."""
+    """Raise `TypeError` or `ValueError` for what cannot be used, before any I/O."""
     if not (ssl is None or isinstance(ssl, bool | _ssl.SSLContext)):
         raise TypeError(f"ssl must be a bool, an ssl.SSLContext or None, not {type(ssl).__name__}")
-    if server_hostname is not None and not isinstance(server_hostname, str):
-        raise TypeError(f"server_hostname must be a str or None, not {type(server_hostname).__name__}")
+    if server_hostname is not None:
+        check_host(server_hostname, "server_hostname")
 
 
 def choose_context(
