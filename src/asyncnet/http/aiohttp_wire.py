@@ -1,0 +1,360 @@
+"""aiohttp as a wire: its protocol and parser below our pool and policies.
+
+The only module that imports aiohttp; imported when the first connection is
+made.  What is used is `aiohttp.client_proto.ResponseHandler`, the protocol
+that all of aiohttp's connectors put on a transport, with its C parser: no
+session, connector, cookie jar, decompression, redirect or hidden retry.
+
+What the parser leaves open is closed here: the bytes of a head, of informational
+responses and of chunk extensions are bounded, a body that ends with the
+connection must have ended in good order, and a broken chunk reaches the reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import ssl as _ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from ..core.operation import ATTEMPT_TIMEOUT, Operation
+from ..core.tls import explain_tls
+from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, OperationTimeout, ProtocolError, TLSError
+from .headers import Headers
+from .wire import Origin, WireRequest
+
+__all__ = ["AiohttpWire"]
+
+READ_BUFFER = 4 * 1024 * 1024  # bytes that may wait for the reader; measured 2.8 times faster than aiohttp's 256 KiB
+MAX_LINE = 16 * 1024  # bytes of a status line or one field
+MAX_FIELDS = 256
+MAX_HEAD = 512 * 1024  # bytes before the final response's body begins, informational responses included
+MAX_INFORMATIONAL = 32
+FRAMING_ALLOWANCE = 256 * 1024  # bytes of chunk framing and trailers ...
+FRAMING_RATIO = 16  # ... and for each byte of content; one-byte chunks have five
+_DRAIN_ABOVE = 64 * 1024  # bytes: larger bodies are written piece by piece
+
+_PARAMETERS: dict[str, Any] = {
+    name: value
+    for name, value in {
+        "read_until_eof": True,
+        "auto_decompress": False,
+        "read_bufsize": READ_BUFFER,
+        "max_line_size": MAX_LINE,
+        "max_field_size": MAX_LINE,
+        "max_headers": MAX_FIELDS,
+    }.items()
+    # Not every release of aiohttp knows each of them.
+    if name in inspect.signature(ResponseHandler.set_response_params).parameters
+}
+
+
+class _Handler(ResponseHandler):
+    """aiohttp's protocol, with bounds on what it would swallow without end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.lost = loop.create_future()
+        self.raw = 0  # bytes received since the request began
+        self.answering: Any = None  # the payload of the final response
+        self.failure: AsyncNetError | None = None
+
+    def begin(self, method: str) -> None:
+        self.raw = 0
+        self.answering = None
+        self.set_response_params(skip_payload=method == "HEAD", **_PARAMETERS)
+
+    def data_received(self, data: bytes) -> None:
+        self.raw += len(data)
+        super().data_received(data)
+        answering = self.answering
+        if answering is None:
+            if self.raw > MAX_HEAD and self._head_is_endless():
+                self.fail(LimitExceeded(f"more than {MAX_HEAD} bytes before a response", phase="request"))
+        elif self._exception is not None:
+            # The parser tells the queue of messages; the reader of this body must hear it too.
+            self.fail(explain(self._exception))
+        elif self.raw > FRAMING_ALLOWANCE and (
+            self.raw > FRAMING_ALLOWANCE + MAX_HEAD + (FRAMING_RATIO + 1) * answering.total_bytes
+        ):
+            self.fail(LimitExceeded("the chunk framing is larger than the content allows", phase="transfer"))
+
+    def _head_is_endless(self) -> bool:
+        # A final response may wait unread in the queue, its body behind it.
+        if self._payload is not None and self._payload.total_bytes:
+            return bool(self.raw - self._payload.total_bytes > MAX_HEAD)
+        return True
+
+    def fail(self, error: AsyncNetError) -> None:
+        """Let whoever reads have this error, and drop the connection."""
+        if self.failure is None:
+            self.failure = error
+            self.set_exception(error)
+            for payload in (self._payload, self.answering):
+                if payload is not None and not payload.is_eof() and payload.exception() is None:
+                    payload.set_exception(error)
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        payload = self._payload
+        if payload is not None and not payload.is_eof() and payload.exception() is None and self._was_cut(exc):
+            payload.set_exception(ConnectionLost("the connection was cut before the end of the body", phase="transfer"))
+        super().connection_lost(exc)
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def _was_cut(self, exc: BaseException | None) -> bool:
+        """Whether the end of the stream is no proof that the body is whole (RFC 9112 section 9.8)."""
+        if exc is not None:
+            return True
+        ssl_object = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if ssl_object is None:
+            return False
+        try:
+            return bool(ssl_object.read(1))
+        except _ssl.SSLZeroReturnError:
+            return False  # close_notify has been seen
+        except (_ssl.SSLError, ValueError):
+            return True
+
+
+class _BodyFailed(Exception):
+    """Carries what the caller's body iterator raised to whoever waits for the response."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class AiohttpConnection:
+    """One connection; see `wire.WireConnection`."""
+
+    __slots__ = ("_handler", "_loop", "_writer", "written")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: _Handler) -> None:
+        self._loop = loop
+        self._handler = handler
+        self._writer: asyncio.Task[None] | None = None
+        self.written = False
+
+    @property
+    def reusable(self) -> bool:
+        handler = self._handler
+        return not handler.should_close and handler.is_connected() and self._writer is None
+
+    async def exchange(self, request: WireRequest) -> AiohttpResponse:
+        handler = self._handler
+        transport = handler.transport
+        self.written = False
+        if transport is None or transport.is_closing():
+            raise ConnectionLost("the peer closed the connection", phase="request")
+        handler.begin(request.method)
+        body = request.body
+        self.written = True
+        if body is None:
+            transport.write(request.head)
+        elif isinstance(body, bytes) and len(body) <= _DRAIN_ABOVE:
+            transport.write(request.head + body)
+        else:
+            transport.write(request.head)
+            self._writer = self._loop.create_task(self._write_body(body, request.chunked))
+            self._writer.add_done_callback(self._writing_ended)
+        try:
+            message, payload = await self._read_head()
+            if self._writer is not None:
+                await self._end_writing()
+        except BaseException:
+            self.abort()
+            raise
+        handler.answering = payload
+        return AiohttpResponse(message, payload)
+
+    async def _read_head(self) -> tuple[Any, Any]:
+        handler = self._handler
+        for _ in range(MAX_INFORMATIONAL):
+            try:
+                message, payload = await handler.read()
+            except AsyncNetError:
+                raise
+            except _BodyFailed as error:
+                raise error.error from None
+            except Exception as error:
+                raise explain(error) from error
+            if message.code >= 200:
+                return message, payload
+            if message.code == 101:  # nothing here asks for an upgrade
+                raise ProtocolError("the server switched protocols without being asked", phase="request")
+        raise ProtocolError(f"more than {MAX_INFORMATIONAL} informational responses", phase="request")
+
+    async def _write_body(self, body: bytes | AsyncIterator[bytes], chunked: bool) -> None:
+        handler = self._handler
+        async with contextlib.aclosing(_pieces(body)) as pieces:
+            async for piece in pieces:
+                if handler.transport is None:
+                    return  # the reader of the response learns why
+                handler.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                await handler._drain_helper()
+        if chunked and handler.transport is not None:
+            handler.transport.write(b"0\r\n\r\n")
+
+    async def _end_writing(self) -> None:
+        """The answer is there: the rest of the body is not wanted any more (RFC 9112 section 9.5)."""
+        writer, self._writer = self._writer, None
+        assert writer is not None
+        if not writer.done():
+            self._handler.force_close()
+            writer.cancel()
+            await asyncio.wait([writer])
+
+    def _writing_ended(self, writer: asyncio.Task[None]) -> None:
+        error = None if writer.cancelled() else writer.exception()
+        if error is not None:
+            self._handler.force_close()
+            if not isinstance(error, aiohttp.ClientError):
+                # The caller's own iterator failed: the response will never come.
+                self._handler.set_exception(_BodyFailed(error))
+
+    @property
+    def closed(self) -> bool:
+        return self._handler.lost.done()
+
+    def abort(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            self._writer = None
+        self._handler.abort()
+
+    def drop(self) -> None:
+        transport = self._handler.transport
+        sock = transport.get_extra_info("socket") if transport is not None else None
+        if sock is not None:
+            # The transport's own close would call into a loop that is no more.  uvloop has
+            # closed its sockets together with the loop, and its stand-in has no close.
+            inner = getattr(sock, "_sock", None)
+            if inner is not None:
+                inner.close()
+
+    async def wait_closed(self) -> None:
+        await asyncio.shield(self._handler.lost)
+
+
+class AiohttpResponse:
+    """One response; see `wire.WireResponse`."""
+
+    __slots__ = ("_payload", "headers", "reason", "status")
+
+    def __init__(self, message: Any, payload: Any) -> None:
+        self.status: int = message.code
+        self.reason: str = message.reason
+        self.headers = Headers([(_text(name), _text(value)) for name, value in message.raw_headers])
+        self._payload = payload
+
+    async def receive(self) -> bytes:
+        try:
+            piece: bytes = await self._payload.readany()
+        except AsyncNetError:
+            raise
+        except Exception as error:
+            raise explain(error) from error
+        return piece
+
+    async def read(self, max_bytes: int | None) -> bytes:
+        pieces = []
+        size = 0
+        while piece := await self.receive():
+            size += len(piece)
+            if max_bytes is not None and size > max_bytes:
+                raise LimitExceeded(f"the content is longer than max_bytes={max_bytes}", phase="transfer")
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class AiohttpWire:
+    """Opens connections through the origin's dialer and puts aiohttp's protocol on them."""
+
+    async def connect(self, operation: Operation, origin: Origin) -> AiohttpConnection:
+        """Dial, and do the TLS handshake where the origin has a context."""
+        sock = await origin.dialer.dial(operation, origin.host, origin.port)
+        loop = operation.loop
+        handler = _Handler(loop)
+        if origin.context is None:
+            try:
+                await loop.create_connection(lambda: handler, sock=sock)
+            except BaseException:
+                sock.close()
+                raise
+            return AiohttpConnection(loop, handler)
+        name = (origin.server_hostname or origin.host).rstrip(".")
+        with operation.span("tls", name=name):
+            try:
+                async with asyncio.timeout(ATTEMPT_TIMEOUT) as limit:
+                    await loop.create_connection(
+                        lambda: handler,
+                        sock=sock,
+                        ssl=origin.context,
+                        server_hostname=name.partition("%")[0],
+                    )
+            except _ssl.SSLError as error:
+                sock.close()
+                raise explain_tls(error, None, name, origin.port) from error
+            except TimeoutError as error:
+                sock.close()
+                if limit.expired():
+                    raise OperationTimeout(f"no TLS handshake within {ATTEMPT_TIMEOUT:g} s", phase="tls") from error
+                raise
+            except OSError as error:
+                sock.close()
+                raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+            except BaseException:
+                sock.close()
+                raise
+        return AiohttpConnection(loop, handler)
+
+
+def explain(error: BaseException) -> AsyncNetError:
+    """Turn an error of aiohttp into one of ours."""
+    if isinstance(error, AsyncNetError):
+        return error
+    cause = error.__cause__ or error
+    if isinstance(cause, LineTooLong) or "Too many headers" in str(cause):
+        return LimitExceeded("a line or the number of header fields is over the limit", phase="request")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return ConnectionLost(f"the body was cut: {_first_line(cause)}", phase="transfer")
+    if isinstance(error, HttpProcessingError):
+        return ProtocolError(f"no valid HTTP: {_first_line(cause)}", phase="request")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return ConnectionLost("the peer closed the connection without an answer", phase="request")
+    if isinstance(error, OSError):
+        return ConnectionLost(f"the connection was lost: {error.strerror or error}", phase="request")
+    return ProtocolError(f"no valid HTTP: {_first_line(error)}", phase="request")
+
+
+def _first_line(error: BaseException) -> str:
+    message = getattr(error, "message", "") or str(error) or type(error).__name__
+    return " ".join(message.split())[:200]
+
+
+def _text(raw: bytes) -> str:
+    # ASCII by the book; in the wild UTF-8, and whatever else reads as Latin-1.
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+async def _pieces(body: bytes | AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    if isinstance(body, bytes):
+        view = memoryview(body)
+        for start in range(0, len(view), _DRAIN_ABOVE):
+            yield bytes(view[start : start + _DRAIN_ABOVE])
+    else:
+        async for piece in body:
+            if piece:  # an empty chunk would end the chunked coding
+                yield piece

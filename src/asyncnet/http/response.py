@@ -1,0 +1,194 @@
+"""A response whose head has arrived and whose body is still to be read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import TYPE_CHECKING
+
+from ..core.operation import Operation
+from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout
+from .content import ContentDecoder, parse_codings
+from .page import Hop
+from .pool import Lease
+from .wire import WireResponse
+
+if TYPE_CHECKING:
+    from .pace import Pace
+
+__all__ = ["Response"]
+
+_DRAIN = 64 * 1024  # bytes read to keep a connection whose response is not wanted
+
+
+class Response:
+    """A response to read piece by piece; inside ``async with client.stream(...)``.
+
+    Attributes:
+        url: where it came from, after redirects.
+        status: the code.
+        reason: the server's words for it.
+        headers: the header fields.
+        history: the redirects that led here.
+        attempts: each request that was sent.
+
+    Example:
+        ```python
+        async with client.stream("GET", url) as response:
+            async for chunk in response:
+                print(len(chunk))
+        ```
+    """
+
+    __slots__ = (
+        "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size", "_wire",
+        "attempts", "headers", "history", "reason", "status", "url",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        wire: WireResponse,
+        lease: Lease,
+        operation: Operation,
+        *,
+        url: str,
+        empty: bool,
+        history: tuple[Hop, ...],
+        max_bytes: int | None,
+    ) -> None:
+        self._wire = wire
+        self._lease = lease
+        self._operation = operation
+        self._empty = empty  # the answer to HEAD: no content whatever its fields say
+        self._max_bytes = max_bytes
+        self._decoder: ContentDecoder | None = None
+        self._pieces: Iterator[bytes] | None = None
+        self._size = 0
+        self._pace: Pace | None = None
+        self.url = url
+        self.status = wire.status
+        self.reason = wire.reason
+        self.headers = wire.headers
+        self.history = history
+        self.attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def length(self) -> int | None:
+        """What ``Content-Length`` says: bytes on the wire, before decompression; ``None`` if it says nothing."""
+        value = self.headers.get("Content-Length", "")
+        return int(value) if value.isascii() and value.isdigit() else None
+
+    async def receive(self) -> bytes:
+        """The next piece of the content, decompressed; ``b""`` at the end.
+
+        Raises:
+            ConnectionLost: the content was cut.
+            LimitExceeded: more than ``max_bytes``.
+            ProtocolError: the content is corrupt.
+            OperationTimeout: no byte for ``idle_timeout`` seconds, or fewer than ``min_rate``.
+        """
+        if self._pace is None:
+            return await self._receive()
+        try:
+            async with self._pace.limit():
+                piece = await self._receive()
+            self._pace.moved(len(piece))
+        except TimeoutError as error:
+            self.drop()
+            failure = error if isinstance(error, OperationTimeout) else self._pace.expired()
+            self._operation.explain(failure)
+            raise failure from None
+        except AsyncNetError as error:
+            self._operation.explain(error)
+            raise
+        return piece
+
+    async def read(self) -> bytes:
+        """The rest of the content in one; raises as `receive` does."""
+        if self._pace is None and self._size == 0 and "content-encoding" not in self.headers:
+            return await self._read_plain()
+        pieces = []
+        while piece := await self.receive():
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the content as `receive` gives it."""
+        while piece := await self.receive():
+            yield piece
+
+    def drop(self) -> None:
+        """Drop the connection if the content has not been read to its end."""
+        self._lease.drop()
+
+    async def drain(self) -> None:
+        """Read what little is left so that the connection can be used again, else drop it."""
+        length = self.length
+        if not self._empty and length is not None and length > _DRAIN:
+            self._lease.drop()
+            return
+        try:
+            await self._wire.read(_DRAIN)
+        except AsyncNetError:
+            self._lease.drop()
+        except BaseException:
+            self._lease.drop()
+            raise
+        self._lease.release()
+
+    def use_pace(self, pace: Pace) -> None:
+        """Bound every further piece in time."""
+        self._pace = pace
+
+    async def _read_plain(self) -> bytes:
+        try:
+            self._check_length()
+            content = await self._wire.read(self._max_bytes)
+        except BaseException:
+            self._lease.drop()
+            raise
+        self._size = len(content)
+        self._lease.release()
+        return content
+
+    async def _receive(self) -> bytes:
+        try:
+            if self._size == 0:
+                self._check_length()
+            piece = await (self._receive_decoded() if "content-encoding" in self.headers else self._wire.receive())
+            self._size += len(piece)
+            if self._max_bytes is not None and self._size > self._max_bytes:
+                raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")
+        except BaseException:
+            self._lease.drop()
+            raise
+        if not piece:
+            self._lease.release()
+        return piece
+
+    async def _receive_decoded(self) -> bytes:
+        if self._decoder is None:
+            self._decoder = ContentDecoder(parse_codings(self.headers["Content-Encoding"]), max_bytes=self._max_bytes)
+        while True:
+            if self._pieces is not None:
+                piece = next(self._pieces, b"")
+                if piece:
+                    return piece
+            data = await self._wire.receive()
+            if not data:
+                self._decoder.finish()
+                return b""
+            if self._max_bytes is not None and self._decoder.received + len(data) > self._max_bytes:
+                raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")
+            self._pieces = self._decoder.feed(data)
+
+    def _check_length(self) -> None:
+        """Refuse what is announced as too long before reading any of it."""
+        if self._max_bytes is not None and not self._empty:
+            length = self.length
+            if length is not None and length > self._max_bytes:
+                raise LimitExceeded(
+                    f"the content has {length} bytes, more than max_bytes={self._max_bytes}", phase="transfer"
+                )
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.url}>"
