@@ -1,0 +1,189 @@
+"""Who a message is from and for, read from its headers or given by the caller.
+
+The envelope is what mail servers act on; the headers are what people read
+(RFC 5321 section 2.3.1).  Bcc is both: it names recipients, and must not be
+seen by the others, so `serialise` takes it out.
+"""
+
+from __future__ import annotations
+
+import email.header
+import email.policy
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.headerregistry import Address, AddressHeader
+from typing import Any, Literal, TypeAlias
+
+from .mailbox import MailboxLike, check_address, parse_mailbox, parse_mailboxes
+
+__all__ = ["DSN", "Envelope", "make_envelope"]
+
+Field: TypeAlias = tuple[str, Any]  # a header's name and its value, as a message object or raw text holds it
+
+_ADDRESS_FIELDS = frozenset(
+    [
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "resent-from",
+        "resent-sender",
+        "resent-to",
+        "resent-cc",
+        "resent-bcc",
+        "resent-date",
+    ]
+)
+# What most headers hold, without comments, groups, quotes and encoded words; all else goes to the full parser.
+_PLAIN = re.compile(
+    r"\s*(?:[A-Za-z0-9 ._'-]*<([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)>|([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+))\s*"
+)
+
+Notify: TypeAlias = Literal["success", "failure", "delay", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class DSN:
+    """What delivery status notifications to ask for; the server must offer DSN.
+
+    Attributes:
+        notify: the events to be told of, or ``("never",)``; empty leaves it to the server.
+        returned: how much of the message comes back with a failure, ``None`` leaves it to the server.
+        envelope_id: comes back in every notification, ``None`` for none.
+
+    Source: RFC 3461
+
+    Example:
+        >>> DSN(notify=("success", "failure"), returned="headers").rcpt_parameters()
+        ('NOTIFY=SUCCESS,FAILURE',)
+    """
+
+    notify: tuple[Notify, ...] = ()
+    returned: Literal["full", "headers"] | None = None
+    envelope_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.notify, str) or not set(self.notify) <= {"success", "failure", "delay", "never"}:
+            raise ValueError(f"notify must hold 'success', 'failure', 'delay' or 'never', not {self.notify!r}")
+        if "never" in self.notify and len(self.notify) > 1:
+            raise ValueError("'never' excludes every other notification")
+        if self.returned not in ("full", "headers", None):
+            raise ValueError(f"returned must be 'full', 'headers' or None, not {self.returned!r}")
+        if self.envelope_id is not None:
+            identity = self.envelope_id
+            if not (0 < len(identity) <= 100 and identity.isascii() and identity.isprintable()):
+                raise ValueError("envelope_id must be 1 to 100 printable ASCII characters")  # RFC 3461 section 4.4
+
+    def mail_parameters(self) -> tuple[str, ...]:
+        """What to add to MAIL."""
+        parameters = []
+        if self.returned is not None:
+            parameters.append("RET=FULL" if self.returned == "full" else "RET=HDRS")
+        if self.envelope_id is not None:
+            # xtext: RFC 3461 section 4
+            parameters.append("ENVID=" + re.sub(r"[^!-*,-<>-~]", lambda m: f"+{ord(m[0]):02X}", self.envelope_id))
+        return tuple(parameters)
+
+    def rcpt_parameters(self) -> tuple[str, ...]:
+        """What to add to each RCPT."""
+        return (f"NOTIFY={','.join(self.notify).upper()}",) if self.notify else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Sender, recipients, and whether the addresses need SMTPUTF8.
+
+    Attributes:
+        sender: ``""`` is the null reverse-path of notifications (RFC 5321 section 4.5.5).
+        recipients: each once, in order.
+        international: an address has characters outside of ASCII in its local part,
+            here or in a header that travels with the message.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    international: bool = False
+
+
+def make_envelope(
+    fields: Iterable[Field],
+    sender: MailboxLike | None = None,
+    recipients: MailboxLike | Iterable[MailboxLike] | None = None,
+) -> Envelope:
+    """The envelope of a message, from its headers where the caller does not say.
+
+    Sender comes before From (RFC 5322 section 3.6.2), and a message that was
+    sent on is described by its Resent- fields (section 3.6.6).
+
+    Args:
+        fields: the header fields, in order.
+        sender: the reverse-path; ``""`` for the null one, ``None`` for the header's.
+        recipients: ``None`` for those of To, Cc and Bcc.
+
+    Raises:
+        TypeError, ValueError: no sender, no recipient, or an address that is none.
+    """
+    named = {name: list[Any]() for name in _ADDRESS_FIELDS}
+    for name, value in fields:
+        lowered = name.lower()
+        if lowered in _ADDRESS_FIELDS:
+            named[lowered].append(value)
+    if sender is not None and recipients is not None:
+        prefix = ""
+    elif len(named["resent-date"]) > 1:
+        raise ValueError("the message was sent on more than once: give sender and recipients")
+    else:
+        prefix = "resent-" if named["resent-date"] else ""
+    if sender is not None:
+        reverse = "" if sender == "" else parse_mailbox(sender, "sender").address
+    else:
+        origins = named[prefix + "sender"] or named[prefix + "from"]
+        reverse = next((a for value in origins for a in _addresses("From", value)), "")
+        if not reverse:
+            raise ValueError("the message has no From header: give sender")
+    if recipients is not None:
+        forward = [mailbox.address for mailbox in parse_mailboxes(recipients, "recipients")]
+    else:
+        forward = [
+            address
+            for name in ("to", "cc", "bcc")
+            for value in named[prefix + name]
+            for address in _addresses(name, value)
+        ]
+    if not forward:
+        raise ValueError("the message has no recipient: give recipients")
+    everyone = [reverse, *forward]
+    for name, values in named.items():
+        if name not in ("bcc", "resent-bcc", "resent-date"):
+            everyone += [address for value in values if not str(value).isascii() for address in _addresses(name, value)]
+    return Envelope(reverse, tuple(dict.fromkeys(forward)), not all(address.isascii() for address in everyone))
+
+
+def _addresses(name: str, value: Any) -> Iterator[str]:
+    """The addresses of a header's value, whatever kind of message it comes from."""
+    if not isinstance(value, AddressHeader):
+        text = str(value)  # a str, or an email.header.Header of the old kind
+        if "=?" not in text:
+            parts = [_PLAIN.fullmatch(part) for part in text.split(",")]
+            if all(parts):
+                yield from (check_address(part[1] or part[2], name) for part in parts if part is not None)
+                return
+        value = _parse(name, text)
+    for address in value.addresses:
+        yield check_address(_spec(address), f"the header {name.capitalize()}")
+
+
+def _parse(name: str, text: str) -> Any:
+    try:
+        # Bytes outside of ASCII come as surrogates: they are UTF-8 (RFC 6532) or nothing we can use.
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"the header {name.capitalize()} is neither ASCII nor UTF-8") from None
+    return email.policy.SMTPUTF8.header_factory(name, " ".join(text.splitlines()))
+
+
+def _spec(address: Address) -> str:
+    return address.addr_spec if address.domain else address.username

@@ -1,0 +1,197 @@
+"""One message over one connection: which commands come next, and what their replies mean.
+
+Pure.  A transaction is MAIL, one RCPT a recipient, DATA, the content, and the
+final reply, which alone says whether the server took it (RFC 5321 section
+3.3).  With PIPELINING all commands to DATA go out in one flight (RFC 2920
+section 3.1); the replies are the same, and come in the same order.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from ..core.replies import Reply
+from ..errors import ProtocolError, ReplyError
+from .extensions import Extensions
+from .mail import Mail
+from .report import SendReport
+
+__all__ = ["Stage", "Transaction", "refusal"]
+
+CLOSING = 421  # the server's word before it hangs up, in place of any reply (RFC 5321 section 3.8)
+
+
+class Stage(Enum):
+    """What the transaction waits for."""
+
+    ENVELOPE = auto()  # a reply to a command
+    CONTENT = auto()  # the server waits for the message
+    NOTHING = auto()  # the server waits for a message, and no recipient is left: a lone dot ends it
+    FINAL = auto()  # the reply to the content
+    DONE = auto()  # the connection may be used for the next one
+    BROKEN = auto()  # the connection must be dropped
+
+
+def refusal(what: str, reply: Reply) -> ReplyError:
+    """The error for a reply that says no."""
+    return ReplyError(f"{what}: {reply.code} {reply.text}", code=reply.code, text=reply.text, response=reply)
+
+
+class Transaction:
+    """The state of one message.
+
+    Args:
+        mail: the message.
+        extensions: the server's, as of now.
+        reset: a transaction was left open before; begin with RSET.
+
+    Raises:
+        ReplyError: the server lacks what the message needs; nothing was sent.
+
+    Attributes:
+        stage: what comes next.
+        content: what to send at `Stage.CONTENT`.
+        failure: why the message was not taken, ``None`` while it may be.
+        leaves_open: after `Stage.DONE`: the next transaction must begin with RSET.
+    """
+
+    __slots__ = (
+        "_commands", "_final", "_index", "_mail", "_mail_accepted", "_refused", "content",
+        "failure", "leaves_open", "stage",
+    )  # fmt: skip
+
+    def __init__(self, mail: Mail, extensions: Extensions, *, reset: bool = False) -> None:
+        self._mail = mail
+        self._commands = mail.commands(extensions)
+        if reset:
+            self._commands.insert(0, b"RSET\r\n")
+        self.content = mail.content(extensions)
+        self._index = 0
+        self._mail_accepted = False
+        self._refused: dict[str, ReplyError] = {}
+        self._final: Reply | None = None
+        self.failure: ReplyError | None = None
+        self.leaves_open = False
+        self.stage = Stage.ENVELOPE
+
+    @property
+    def flight(self) -> bytes:
+        """All commands at once, for a server that offers PIPELINING."""
+        return b"".join(self._commands)
+
+    @property
+    def command(self) -> bytes:
+        """The next command, for a server that takes one at a time."""
+        return self._commands[self._index]
+
+    @property
+    def _accepted(self) -> tuple[str, ...]:
+        return tuple(address for address in self._mail.envelope.recipients if address not in self._refused)
+
+    def take(self, reply: Reply, *, pipelined: bool) -> None:
+        """Take the next reply and move to the next stage.
+
+        Raises:
+            ProtocolError: a reply that has no place here; the connection must be dropped.
+        """
+        if reply.code == CLOSING:
+            self.failure = refusal("the server is closing the connection", reply)
+            self.stage = Stage.BROKEN
+        elif self.stage is Stage.FINAL:
+            self._take_final(reply)
+        else:
+            self._take_envelope(reply, pipelined)
+
+    def sent(self) -> None:
+        """The content, or the lone dot, is out."""
+        self.stage = Stage.FINAL
+
+    def report(self) -> SendReport:
+        """What became of it; raises the failure if there was one."""
+        if self.failure is not None:
+            raise self.failure
+        assert self._final is not None
+        return SendReport(self._accepted, dict(self._refused), self._mail.message_id, self._final)
+
+    # ---- inside
+
+    def _take_envelope(self, reply: Reply, pipelined: bool) -> None:
+        command = self._commands[self._index]
+        self._index += 1
+        positive = 200 <= reply.code < 300
+        verb = command[:4]
+        if not (positive or 400 <= reply.code < 600 or (verb == b"DATA" and reply.code == 354)):
+            raise ProtocolError(f"the server answered {verb.decode()} with {reply.code} {reply.text}")
+        if verb == b"RSET":
+            if not positive:
+                self.failure = refusal("the server refused RSET", reply)
+                self.stage = Stage.BROKEN
+        elif verb == b"MAIL":
+            self._mail_accepted = positive
+            if not positive:
+                self.failure = refusal(f"sender {self._mail.envelope.sender or '<>'} refused", reply)
+                if not pipelined:
+                    self.stage = Stage.DONE
+        elif verb == b"RCPT":
+            if not positive:
+                self._refuse(reply)
+            if not pipelined and self._commands[self._index] == b"DATA\r\n" and not self._accepted:
+                self._fail_all()
+                self._end_without_content()
+        else:
+            self._take_data(reply, positive)
+
+    def _refuse(self, reply: Reply) -> None:
+        number = sum(command.startswith(b"RCPT") for command in self._commands[: self._index])
+        address = self._mail.envelope.recipients[number - 1]
+        self._refused[address] = refusal(f"recipient {address} refused", reply)
+
+    def _take_data(self, reply: Reply, positive: bool) -> None:
+        accepted = self._accepted
+        if positive:
+            raise ProtocolError(f"the server answered DATA with {reply.code} {reply.text}, before the message")
+        if reply.code != 354:
+            if self.failure is None and not accepted:
+                self._fail_all()
+            if self.failure is None:
+                self.failure = refusal("the server refused DATA", reply)
+            self._end_without_content()
+        elif self.failure is not None and accepted:
+            # It refused the sender and goes on as if it had not; a lone dot could be taken for an empty message.
+            self.stage = Stage.BROKEN
+        elif accepted:
+            self.stage = Stage.CONTENT
+        else:
+            # RFC 2920 section 3.1: 354 although no recipient is valid; a lone dot, and it says no.
+            if self.failure is None:
+                self._fail_all()
+            self.stage = Stage.NOTHING
+
+    def _end_without_content(self) -> None:
+        self.leaves_open = self._mail_accepted
+        self.stage = Stage.DONE
+
+    def _fail_all(self) -> None:
+        """All recipients were refused: one error for all, temporary if one of them is."""
+        errors = list(self._refused.values())
+        worst = next((e for e in errors if isinstance(e.code, int) and e.code < 500), errors[0])
+        if len(errors) == 1:
+            self.failure = worst
+            return
+        self.failure = ReplyError(
+            f"all {len(errors)} recipients refused, among them: {worst.args[0]}",
+            code=worst.code,
+            text=worst.text,
+            response=dict(self._refused),
+        )
+
+    def _take_final(self, reply: Reply) -> None:
+        self.stage = Stage.DONE
+        if self.failure is not None:
+            return  # the reply to a lone dot: the failure is known
+        if 200 <= reply.code < 300:
+            self._final = reply
+        elif 400 <= reply.code < 600:
+            self.failure = refusal("the server refused the message", reply)
+        else:
+            raise ProtocolError(f"the server answered the message with {reply.code} {reply.text}")
