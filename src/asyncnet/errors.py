@@ -109,8 +109,9 @@ class AsyncNetError(Exception):
         # OSError keeps errno outside __dict__ and would drop it on a copy, so
         # it is set only where the attempts agree and carried by __reduce__.
         numbers = {attempt.errno for attempt in self.attempts}
-        if isinstance(self, OSError) and len(numbers) == 1:
-            self.errno = numbers.pop()
+        error: BaseException = self
+        if isinstance(error, OSError) and len(numbers) == 1:
+            error.errno = numbers.pop()
 
     def __str__(self) -> str:
         message = str(self.args[0]).strip() if self.args else ""

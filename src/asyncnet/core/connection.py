@@ -232,7 +232,7 @@ class Connection(BaseClient):
     def _limit(self, timeout: Timeout, default: float | None) -> float | None:
         if timeout is not ...:
             return check_timeout(timeout)
-        return default if self._own_timeout is ... else self._own_timeout  # type: ignore[return-value]  # narrowed above
+        return default if self._own_timeout is ... else self._own_timeout
 
     def _end_of_stream(self, wire: Wire, operation: str) -> bytes:
         if wire.failure is not None:
@@ -255,7 +255,7 @@ class Connection(BaseClient):
         else:
             error = ConnectionLost(f"the connection is gone: {failure or 'closed by the peer'}")
             if isinstance(failure, OSError):
-                error.errno = failure.errno  # type: ignore[attr-defined]  # ConnectionLost is an OSError
+                error.errno = failure.errno
         error.__cause__ = failure
         return self._explained(error, operation)
 
