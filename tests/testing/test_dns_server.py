@@ -175,8 +175,9 @@ def test_tcp_connections_can_be_reused() -> None:
             for _ in range(2):
                 query = dns.message.make_query("plain.example", "A").to_wire()
                 client.sendall(struct.pack("!H", len(query)) + query)
-                (length,) = struct.unpack("!H", client.recv(2, socket.MSG_WAITALL))
-                assert dns.message.from_wire(client.recv(length, socket.MSG_WAITALL)).answer
+                with client.makefile("rb") as file:
+                    (length,) = struct.unpack("!H", file.read(2))
+                    assert dns.message.from_wire(file.read(length)).answer
         assert server.connections.total == 1
 
 

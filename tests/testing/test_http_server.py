@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ import pytest
 from asyncnet import testing
 
 
-def ask(server: testing.HTTPServer, method: str, target: str, **settings: Any) -> tuple[http.client.HTTPResponse, bytes]:
+def ask(
+    server: testing.HTTPServer, method: str, target: str, **settings: Any
+) -> tuple[http.client.HTTPResponse, bytes]:
     with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=5.0)) as client:
         client.request(method, target, **settings)
         response = client.getresponse()
@@ -86,7 +88,9 @@ async def pieces() -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("body", [[b"a" * 10, b"b"], pieces()])
 def test_chunked_bodies(body: Any) -> None:
-    with testing.HTTPServer({"/": testing.Response(body=body), "/c": testing.Response(body="x", chunked=True)}) as server:
+    with testing.HTTPServer(
+        {"/": testing.Response(body=body), "/c": testing.Response(body="x", chunked=True)}
+    ) as server:
         response, content = ask(server, "GET", "/")
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert content == b"a" * 10 + b"b"
@@ -171,8 +175,8 @@ def test_broken_requests_end_the_connection(data: bytes) -> None:
 
 
 @pytest.fixture
-def ca() -> Iterator[testing.CertificateAuthority]:
-    yield testing.CertificateAuthority()
+def ca() -> testing.CertificateAuthority:
+    return testing.CertificateAuthority()
 
 
 def test_https(ca: testing.CertificateAuthority) -> None:
@@ -188,7 +192,9 @@ def test_a_cut_over_tls_sends_no_close_notify(ca: testing.CertificateAuthority) 
     big = bytes(1 << 20)
     with testing.HTTPServer({"/": testing.Response(body=big, cut_at=1 << 19)}, ssl=ca.server_context()) as server:
         with socket.create_connection(server.address, timeout=5.0) as plain:
-            with ca.client_context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as client:
+            with ca.client_context().wrap_socket(
+                plain, server_hostname="localhost", suppress_ragged_eofs=False
+            ) as client:
                 client.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 received = 0
                 with pytest.raises(ssl.SSLEOFError):

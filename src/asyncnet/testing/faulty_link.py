@@ -19,7 +19,6 @@ __all__ = ["FaultyLink"]
 
 _CHUNK = 1 << 16  # bytes read at once
 _IN_FLIGHT = 256  # chunks that a connection may have under way in one direction
-_PEERS = 1000  # UDP clients remembered at a time
 
 #: Which way a fault works: towards the client, towards the target, or both.
 Way = Literal["down", "up", "both"]
@@ -66,6 +65,7 @@ class FaultyLink(StreamServer):
         bandwidth: bytes a second in each direction, over all connections; ``None`` is unlimited.
         loss: share of the datagrams lost, 0.0 to 1.0.
         fragment: the largest piece in bytes that TCP is passed on in; ``None`` as it comes.
+        gap: seconds between two such pieces; without one a busy receiver finds several joined.
         reset_at: after how many bytes each connection is reset.
         truncate_at: after how many bytes each connection is closed.
         stall_at: after how many bytes nothing more is passed on, until `heal`.
@@ -92,11 +92,13 @@ class FaultyLink(StreamServer):
         bandwidth: float | None = None,
         loss: float = 0.0,
         fragment: int | None = None,
+        gap: float = 0.0,
         reset_at: int | None = None,
         truncate_at: int | None = None,
         stall_at: int | None = None,
         way: Way = "down",
         seed: int = 0,
+        max_peers: int = 1000,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -110,20 +112,23 @@ class FaultyLink(StreamServer):
             bandwidth: bytes a second in each direction; ``None`` is unlimited.
             loss: share of the datagrams lost.
             fragment: the largest piece of a TCP stream in bytes; ``None`` as it comes.
+            gap: seconds between two such pieces.
             reset_at: bytes after which a connection is reset; ``None`` is never.
             truncate_at: bytes after which a connection is closed; ``None`` is never.
             stall_at: bytes after which a connection stalls; ``None`` is never.
             way: the direction in which these bytes are counted.
             seed: what chance starts from.
+            max_peers: UDP clients remembered at a time; the oldest is forgotten first.
             host: the address to bind.
             port: the port to bind, 0 for a free one.
         """
         super().__init__(host=host, port=port)
         self.target = (target_host, target_port)
         self.latency, self.jitter, self.bandwidth, self.loss = latency, jitter, bandwidth, loss
-        self.fragment, self.way, self.seed = fragment, way, seed
+        self.fragment, self.gap, self.way, self.seed = fragment, gap, way, seed
         self.reset_at, self.truncate_at, self.stall_at = reset_at, truncate_at, stall_at
         self.stalled = False
+        self._max_peers = max_peers
         self._up, self._down = _Lane(self, "up"), _Lane(self, "down")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flowing = asyncio.Event()
@@ -142,6 +147,16 @@ class FaultyLink(StreamServer):
     def bytes_down(self) -> int:
         """Bytes passed on to clients, TCP and UDP."""
         return self._down.bytes
+
+    @property
+    def datagrams_up(self) -> int:
+        """Datagrams passed on to the target."""
+        return self._up.datagrams
+
+    @property
+    def datagrams_down(self) -> int:
+        """Datagrams passed on to clients."""
+        return self._down.datagrams
 
     @property
     def datagrams_lost(self) -> int:
@@ -248,17 +263,17 @@ class FaultyLink(StreamServer):
             if end is not None:
                 piece = piece[: max(0, end - passed)]
             if piece:
+                lane.bytes += len(piece)  # before it goes out: who has got it finds it counted
+                passed += len(piece)
                 writer.write(piece)
                 await writer.drain()
-                lane.bytes += len(piece)
-                passed += len(piece)
                 data = data[len(piece) :]
                 self._signal.notify()
             if end is not None and passed >= end:
                 if not await self._survives(end, writer):
                     return passed, False
             elif self.fragment:
-                await asyncio.sleep(0)  # a turn of the loop, so that the pieces go out one by one
+                await asyncio.sleep(self.gap)  # at least a turn of the loop, so that the pieces go out one by one
         return passed, True
 
     def _end(self, lane: _Lane) -> int | None:
@@ -286,7 +301,7 @@ class FaultyLink(StreamServer):
 
     def _new_peer(self, peer: Any, udp: socket.socket) -> socket.socket:
         loop = asyncio.get_running_loop()
-        if len(self._peers) >= _PEERS:
+        if len(self._peers) >= self._max_peers:
             old = self._peers.pop(next(iter(self._peers)))
             loop.remove_reader(old)
             self._sockets.discard(old)
@@ -314,13 +329,13 @@ class FaultyLink(StreamServer):
             loop.call_at(due, self._deliver, data, lane, sock, peer)
 
     def _deliver(self, data: bytes, lane: _Lane, sock: socket.socket, peer: Any) -> None:
+        lane.bytes += len(data)
+        lane.datagrams += 1
         with contextlib.suppress(OSError):  # closed meanwhile, or nobody there: lost, as datagrams get
             if peer is None:
                 sock.send(data)
             else:
                 sock.sendto(data, peer)
-            lane.bytes += len(data)
-            lane.datagrams += 1
         self._signal.notify()
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 __all__ = ["Gate", "Signal"]
+
+_LOOK_AGAIN = 0.05  # seconds; a predicate may speak of what only the script of a test knows
 
 
 def _wake(future: asyncio.Future[None]) -> None:
@@ -49,7 +52,7 @@ class Signal:
                         entry = (loop, future)
                         self._waiters.append(entry)
                     try:
-                        await future
+                        await asyncio.wait({future}, timeout=_LOOK_AGAIN)
                     finally:
                         with self.lock, contextlib.suppress(ValueError):
                             self._waiters.remove(entry)
@@ -58,9 +61,12 @@ class Signal:
 
     def block(self, predicate: Callable[[], bool], timeout: float, what: str) -> None:
         """Block this thread until the predicate holds; AssertionError after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
         with self._condition:
-            if not self._condition.wait_for(predicate, timeout):
-                raise AssertionError(f"{what} within {timeout} s")
+            while not predicate():
+                if (left := end - time.monotonic()) <= 0:
+                    raise AssertionError(f"{what} within {timeout} s")
+                self._condition.wait(min(left, _LOOK_AGAIN))
 
 
 class Gate:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from .server import StreamServer
 from .sockets import cut, until_gone
 
-__all__ = ["Gone", "LineServer", "Scripted", "Session"]
+__all__ = ["Gone", "LineServer", "Scripted", "Session", "encode_lines"]
 
 #: A reply: its lines with their codes, bytes sent as they are, one for each time in turn, ``None`` for the usual one.
 Scripted: TypeAlias = "str | bytes | Sequence[str | bytes | None] | None"
