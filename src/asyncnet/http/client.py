@@ -215,7 +215,13 @@ class Client(BaseClient):
 
         Args:
             max_pixels: more, width times height, is `LimitExceeded`; ``None`` for no limit.
-            url, params, headers, auth, max_bytes, retries, timeout: see `request`.
+            url: see `request`.
+            params: see `request`.
+            headers: see `request`.
+            auth: see `request`.
+            max_bytes: see `request`.
+            retries: see `request`.
+            timeout: see `request`.
         """
         request = self._make(url, "GET", params, headers, auth, None, max_bytes, retries)
         engine, operation = self._start("fetch_image", request, timeout)
@@ -249,7 +255,16 @@ class Client(BaseClient):
                 bounds the time to the head of the response, and the content has no limit in all.
             idle_timeout: seconds in which no byte of the content moved.
             min_rate: bytes per second, averaged over ``idle_timeout``; ``None`` for no limit.
-            method, url, params, headers, json, data, files, auth, raise_for_status, retries: see `request`.
+            method: see `request`.
+            url: see `request`.
+            params: see `request`.
+            headers: see `request`.
+            json: see `request`.
+            data: see `request`.
+            files: see `request`.
+            auth: see `request`.
+            raise_for_status: see `request`.
+            retries: see `request`.
         """
         request = self._make(url, method, params, headers, auth, None, max_bytes, retries)
         check_timeout(idle_timeout, "idle_timeout")

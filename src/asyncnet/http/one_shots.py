@@ -102,7 +102,16 @@ async def fetch_image(
 
     Args:
         max_pixels: more, width times height, is `LimitExceeded`; ``None`` for no limit.
-        url, params, headers, auth, max_bytes, retries, timeout, ssl, server_hostname, dialer: see `fetch`.
+        url: see `fetch`.
+        params: see `fetch`.
+        headers: see `fetch`.
+        auth: see `fetch`.
+        max_bytes: see `fetch`.
+        retries: see `fetch`.
+        timeout: see `fetch`.
+        ssl: see `fetch`.
+        server_hostname: see `fetch`.
+        dialer: see `fetch`.
 
     Raises:
         ProtocolError: the content is no image, such as an error page with status 200.
