@@ -434,7 +434,8 @@ def _quoted(part: str) -> str:
 
 def _shown(text: str) -> str:
     """Quote a caller's text in an error: one line, not too long."""
-    return ascii(text if len(text) <= 80 else text[:77] + "...")
+    shown = ascii(text[:81])
+    return shown if len(shown) <= 82 else shown[:79] + "..." + shown[0]
 
 
 def _shown_url(text: str) -> str:
