@@ -83,8 +83,8 @@ def _rank(destination: Address, source: Address | None) -> tuple[bool, bool, boo
     """The rules as a sort key.
 
     That needs an order in which all can be compared, which rule 9 alone does not give:
-    it holds within a family only.  But families never come to it, as no IPv6 address
-    has the precedence of IPv4.
+    it holds within a family only.  But two families never come to it, as no other
+    prefix of the table has the precedence of IPv4.
     """
     scope = _scope(destination)
     precedence, label = _policy(destination)
