@@ -1,0 +1,15 @@
+"""All scenarios, in the order in which they are run."""
+
+from __future__ import annotations
+
+from . import start, tcp
+from .model import Scenario
+
+__all__ = ["scenarios"]
+
+PROTOCOLS = (start, tcp)
+
+
+def scenarios() -> list[Scenario]:
+    """Those of all protocol modules."""
+    return [scenario for module in PROTOCOLS for scenario in module.SCENARIOS]

@@ -1,0 +1,102 @@
+"""TCP by anyio on the asyncio backend, on uvloop when the case says so."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+import anyio
+from anyio.abc import SocketAttribute, SocketStream
+
+from ..job import BulkJob, EchoJob, Job, Talk
+
+BACKLOG = 4096
+
+
+def _run(job: Job, main: Callable[[], Awaitable[None]]) -> None:
+    anyio.run(main, backend="asyncio", backend_options={"use_uvloop": job.loop == "uvloop"})
+
+
+async def _talk(stream: SocketStream, talk: Talk) -> None:
+    messages, replies, seconds = talk
+    for message in messages:
+        start = perf_counter()
+        await stream.send(message)
+        reply = await stream.receive()
+        while len(reply) < len(message):
+            reply += await stream.receive()
+        seconds.append(perf_counter() - start)
+        replies.append(reply)
+
+
+async def _client(job: EchoJob) -> None:
+    async def connect() -> None:
+        streams.append(await anyio.connect_tcp(job.host, job.port))
+
+    for _ in job.cycles:
+        streams: list[SocketStream] = []
+        job.phase("open")
+        async with anyio.create_task_group() as group:
+            for _ in range(job.connections):
+                group.start_soon(connect)
+        for phase in ("warm", "echo"):
+            job.phase(phase)
+            async with anyio.create_task_group() as group:
+                for stream, talk in zip(streams, job.talks(phase), strict=True):
+                    group.start_soon(_talk, stream, talk)
+        job.phase("close")
+        async with anyio.create_task_group() as group:
+            for stream in streams:
+                group.start_soon(stream.aclose)
+        job.phase("")
+
+
+def client(job: EchoJob) -> None:
+    """Open, echo, close."""
+    _run(job, lambda: _client(job))
+
+
+async def _echo(stream: SocketStream) -> None:
+    async with stream:
+        async for chunk in stream:
+            await stream.send(chunk)
+
+
+async def _count(stream: SocketStream) -> None:
+    async with stream:
+        total = 0
+        async for chunk in stream:
+            total += len(chunk)
+        await stream.send(total.to_bytes(8, "little"))
+
+
+async def _serve(job: Job, handler: Callable[[SocketStream], Awaitable[None]]) -> None:
+    listening = await anyio.create_tcp_listener(local_host="127.0.0.1", backlog=BACKLOG)
+    job.ready(listening.extra(SocketAttribute.local_port))
+    await listening.serve(handler)
+
+
+def server(job: Job) -> None:
+    """Serve echoes."""
+    _run(job, lambda: _serve(job, _echo))
+
+
+def bulk_server(job: Job) -> None:
+    """Count what comes, answer the count at the end."""
+    _run(job, lambda: _serve(job, _count))
+
+
+async def _bulk_client(job: BulkJob) -> None:
+    async with await anyio.connect_tcp(job.host, job.port) as stream:
+        job.phase("bulk")
+        total = 0
+        chunk = b""
+        async for chunk in stream:
+            total += len(chunk)
+        job.phase("")
+        job.received, job.last = total, chunk
+
+
+def bulk_client(job: BulkJob) -> None:
+    """Receive everything on one connection."""
+    _run(job, lambda: _bulk_client(job))

@@ -1,0 +1,109 @@
+"""TCP by asyncnet: `tcp.Client`, `tcp.Server`."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+from asyncnet import tcp
+
+from ..job import BulkJob, EchoJob, Job, Talk
+
+BACKLOG = 4096
+
+
+async def _talk(stream: tcp.Client, talk: Talk) -> None:
+    messages, replies, seconds = talk
+    for message in messages:
+        start = perf_counter()
+        await stream.send(message)
+        reply = await stream.receive()
+        while len(reply) < len(message):
+            reply += await stream.receive()
+        seconds.append(perf_counter() - start)
+        replies.append(reply)
+
+
+async def _client(job: EchoJob) -> None:
+    for _ in job.cycles:
+        job.phase("open")
+        clients = [tcp.Client(job.host, job.port) for _ in range(job.connections)]
+        streams = await asyncio.gather(*(client.open() for client in clients))
+        for phase in ("warm", "echo"):
+            job.phase(phase)
+            await asyncio.gather(*(_talk(stream, talk) for stream, talk in zip(streams, job.talks(phase), strict=True)))
+        job.phase("close")
+        await asyncio.gather(*(stream.close() for stream in streams))
+        job.phase("")
+
+
+def client(job: EchoJob) -> None:
+    """Open, echo, close."""
+    job.run(_client(job))
+
+
+async def _echo(stream: tcp.Stream) -> None:
+    async for chunk in stream:
+        await stream.send(chunk)
+
+
+async def _server(job: Job) -> None:
+    async with tcp.Server(_echo, backlog=BACKLOG) as listening:
+        job.ready(listening.port)
+        await listening.serve_forever()
+
+
+def server(job: Job) -> None:
+    """Serve echoes."""
+    job.run(_server(job))
+
+
+async def _bulk_client(job: BulkJob) -> None:
+    async with tcp.Client(job.host, job.port) as stream:
+        job.phase("bulk")
+        total = 0
+        chunk = b""
+        async for chunk in stream:
+            total += len(chunk)
+        job.phase("")
+        job.received, job.last = total, chunk
+
+
+def bulk_client(job: BulkJob) -> None:
+    """Receive everything on one connection, as chunks."""
+    job.run(_bulk_client(job))
+
+
+async def _bulk_into(job: BulkJob) -> None:
+    async with tcp.Client(job.host, job.port) as stream:
+        buffer = bytearray(262144)
+        job.phase("bulk")
+        total = last = 0
+        while size := await stream.receive_into(buffer):
+            total += size
+            last = size
+        job.phase("")
+        job.received, job.last = total, bytes(buffer[:last])
+
+
+def bulk_client_into(job: BulkJob) -> None:
+    """Receive everything on one connection, into a buffer of 256 KiB."""
+    job.run(_bulk_into(job))
+
+
+async def _count(stream: tcp.Stream) -> None:
+    total = 0
+    async for chunk in stream:
+        total += len(chunk)
+    await stream.send(total.to_bytes(8, "little"))
+
+
+async def _bulk_server(job: Job) -> None:
+    async with tcp.Server(_count, backlog=BACKLOG) as listening:
+        job.ready(listening.port)
+        await listening.serve_forever()
+
+
+def bulk_server(job: Job) -> None:
+    """Count what comes, answer the count at the end."""
+    job.run(_bulk_server(job))

@@ -1,0 +1,152 @@
+"""What a contender is given: where to go, what to do, a clock to start; and what it brings back is checked here.
+
+Imports little: what this process imports is part of what is measured.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from .memory import peak_bytes, user_bytes
+
+__all__ = ["BulkJob", "EchoJob", "Job", "Talk", "pattern"]
+
+PATTERN_PERIOD = 1048573  # as in peers/common.h
+
+
+class Job:
+    """One contender's task.
+
+    Attributes:
+        host, port: the other side, when the contender is the client.
+        loop: "asyncio" or "uvloop".
+        settings: the settings of the case.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        self.settings = settings
+        self.loop = loop
+        self.port = port
+        self._phase = ""
+        self._start = (0.0, 0.0)
+        self._walls: dict[str, float] = {}
+        self._cpus: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+        self._memory = bool(settings.get("memory", 0))
+
+    def number(self, name: str) -> int:
+        """A setting that is a number; 0 when it is absent."""
+        return int(self.settings.get(name, 0))
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the asyncio event loop of the case."""
+        import asyncio
+
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+        if self.loop == "uvloop":
+            import uvloop
+
+            factory = uvloop.new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main)
+
+    def ready(self, port: int) -> None:
+        """Say that the server listens."""
+        print(json.dumps({"event": "ready", "port": port}), flush=True)
+
+    def phase(self, name: str) -> None:
+        """End the running phase and begin this one; `""` begins none.  Phases of the same name add up."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        if self._phase:
+            self._walls[self._phase] = self._walls.get(self._phase, 0.0) + wall - self._start[0]
+            self._cpus[self._phase] = self._cpus.get(self._phase, 0.0) + cpu - self._start[1]
+        if self._memory and name:
+            self._held[name] = user_bytes() or 0
+        self._phase = name
+        self._start = (time.perf_counter(), time.process_time())
+
+    def check(self) -> None:
+        """Raise `ValueError` when what the contender brought back is not what the work gives."""
+
+    def latencies(self) -> Sequence[float]:
+        """Seconds of each operation that was timed by itself."""
+        return ()
+
+    def report(self) -> None:
+        """Check the result and print what was measured."""
+        self.check()
+        message: dict[str, Any] = {"event": "result", "peak_kib": (peak_bytes() or 0) // 1024, "held": self._held}
+        message["phases"] = {name: {"wall": wall, "cpu": self._cpus[name]} for name, wall in self._walls.items()}
+        if ordered := sorted(self.latencies()):
+            message["p50"] = ordered[len(ordered) // 2]
+            message["p99"] = ordered[len(ordered) * 99 // 100]
+        print(json.dumps(message), flush=True)
+
+
+Talk = tuple[list[bytes], list[bytes], list[float]]  # messages to send, replies and seconds to append to
+
+
+class EchoJob(Job):
+    """Open connections, send messages one after the other on each, wait for each echo, close.
+
+    Phases: open, warm (echoes that do not count), echo, close.
+    """
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.connections = self.number("connections")
+        self.size = self.number("size")
+        counts = {"warm": self.number("warm"), "echo": self.number("messages")}
+        self._talks: dict[str, list[Talk]] = {
+            phase: [([self._message(link, number) for number in range(count)], [], [])
+                    for link in range(self.connections)]
+            for phase, count in counts.items()
+        }  # fmt: skip
+        gc.collect()
+
+    @property
+    def cycles(self) -> range:
+        """One turn for each time that everything is to be done."""
+        return range(self.number("cycles"))
+
+    def talks(self, phase: str) -> list[Talk]:
+        """For each connection what to say in the phase "warm" or "echo", and where to put what comes back."""
+        return self._talks[phase]
+
+    def _message(self, link: int, number: int) -> bytes:
+        head = link.to_bytes(4, "little") + number.to_bytes(4, "little")
+        return (head + b"x" * self.size)[: self.size]
+
+    def check(self) -> None:
+        for phase, talks in self._talks.items():
+            for link, (messages, replies, _) in enumerate(talks):
+                if b"".join(replies) != b"".join(messages) * len(self.cycles):
+                    raise ValueError(f"{phase}: connection {link} got {len(replies)} replies that are not its messages")
+
+    def latencies(self) -> Sequence[float]:
+        return [seconds for _, _, all_seconds in self._talks["echo"] for seconds in all_seconds]
+
+
+class BulkJob(Job):
+    """Receive `total` bytes of the pattern on one connection; phase: bulk."""
+
+    received = 0
+    last = b""
+
+    def check(self) -> None:
+        total = self.number("total")
+        if self.received != total:
+            raise ValueError(f"received {self.received} of {total} bytes")
+        if bytes(self.last) != pattern(total - len(self.last), len(self.last)):
+            raise ValueError("the last bytes received are not the last bytes sent")
+
+
+def pattern(start: int, size: int) -> bytes:
+    """`size` bytes of the pattern of bulk transfers from the offset `start`."""
+    return bytes(k % PATTERN_PERIOD * 31 % 251 for k in range(start, start + size))

@@ -1,0 +1,214 @@
+"""TCP: many connections, echoes, bulk receiving; the contender as client and as server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .model import Case, Contender, Goal, Metric, Role, Sample, Scenario, WrongResult
+from .peers import HAVE_COMPILER, program
+from .roles import AgainstServer, Message, UnderLoad
+
+__all__ = ["SCENARIOS"]
+
+CONTENDERS = "benchmarks.contenders.tcp_"
+BOTH = ("client", "server")
+STOCK, UVLOOP = {"loop": "asyncio"}, {"loop": "uvloop"}
+USED, FRESH = STOCK | {"heap": "used"}, STOCK | {"heap": "fresh"}
+
+RATE = Metric("rate", "echoes/s", more_is_better=True)
+PEAK = Metric("peak", "peak MiB", 1 / 2**20)
+LATENCY = (Metric("p50", "p50 ms", 1e3), Metric("p99", "p99 ms", 1e3))
+
+
+def _contenders(work: str = "", *extra: Contender) -> tuple[Contender, ...]:
+    """Everybody who plays both roles; `work` begins the names of the functions ("" or "bulk_")."""
+
+    def one(name: str, module: str, *needs: str, on_asyncio: bool = True, limit: bool = False) -> Contender:
+        functions = {role: f"{CONTENDERS}{module}:{work}{role}" for role in BOTH}
+        return Contender(name, functions, needs, on_asyncio, limit)
+
+    return (
+        one("asyncnet", "asyncnet", "asyncnet.tcp"),
+        *extra,
+        one("asyncio streams", "asyncio"),
+        one("asyncio Protocol", "protocol"),
+        one("anyio", "anyio", "anyio"),
+        one("trio", "trio", "trio", on_asyncio=False),
+        one("Twisted", "twisted", "twisted", on_asyncio=False),
+        *((one("C epoll", "c", on_asyncio=False, limit=True),) if HAVE_COMPILER else ()),
+    )
+
+
+# --- echoes: opened, echoed on, closed ------------------------------------------------------------
+
+
+def _echo_roles(sample: Callable[[Case, Message], Sample]) -> dict[str, Role]:
+    """Both roles of the echo scenarios, for a function that makes the sample of a report."""
+
+    def serve(case: Case) -> list[str]:
+        return program("serve", "echo", 0)
+
+    def load(case: Case, port: int, pid: int) -> list[str]:
+        names = ("connections", "messages", "warm", "size", "cycles", "batch", "hold")
+        return program("load", "echo", port, pid, *(case.settings.get(name, 0) for name in names))
+
+    def judge(case: Case, report: Message, counted: Message) -> Sample:
+        number = case.number
+        connections = number("connections") * number("cycles")
+        size = connections * (number("messages") + number("warm")) * number("size")
+        if (counted["connections"], counted["bytes"]) != (connections, size):
+            raise WrongResult(f"the server counted {counted} instead of {connections} connections and {size} bytes")
+        return sample(case, report)
+
+    job = "benchmarks.job:EchoJob"
+    return {"client": AgainstServer(job, serve, judge), "server": UnderLoad(job, load, sample)}
+
+
+def _sample(report: Message, timed: tuple[str, ...], operations: int) -> dict[str, float]:
+    phases = [report["phases"][name] for name in timed]
+    wall = sum(phase["wall"] for phase in phases)
+    cpu = sum(phase["cpu"] for phase in phases)
+    sample = {"rate": operations / wall, "cpu": cpu / operations, "peak": report["peak_kib"] * 1024.0}
+    return sample | {name: report[name] for name in ("p50", "p99") if name in report}
+
+
+def _connections(case: Case, report: Message) -> Sample:
+    opened = case.number("connections") * case.number("cycles")
+    sample = _sample(report, ("open", "echo", "close"), opened)
+    sample["echo_rate"] = opened * case.number("messages") / report["phases"]["echo"]["wall"]
+    return sample
+
+
+def _echoes(case: Case, report: Message) -> Sample:
+    number = case.number
+    return _sample(report, ("echo",), number("connections") * number("messages") * number("cycles"))
+
+
+def _many(case: Case, report: Message) -> Sample:
+    connections = case.number("connections")
+    sample = dict(_echoes(case, report))
+    sample["opens_per_cpu"] = connections / report["phases"]["open"]["cpu"]
+    held = report.get("held", {})
+    if held.get("open") is not None and held.get("close") is not None:
+        sample["held"] = (held["close"] - held["open"]) / connections
+    return sample
+
+
+CONNECTIONS = Scenario(
+    name="tcp-connections",
+    summary="connections opened all at once, each echoed on ten times (64 B), all closed",
+    operation="connection",
+    roles=_echo_roles(_connections),
+    grid=(
+        {"connections": 100, "messages": 10, "size": 64, "warm": 0, "cycles": 10},
+        {"connections": 1000, "messages": 10, "size": 64, "warm": 0, "cycles": 2},
+    ),
+    contenders=_contenders(),
+    metrics=(
+        Metric("rate", "connections/s", more_is_better=True),
+        Metric("echo_rate", "echoes/s", more_is_better=True),
+        Metric("cpu", "CPU µs/conn.", 1e6, compared=True),
+        *LATENCY,
+        PEAK,
+    ),
+    notes="A connection: opened, ten echoes, closed.  Latency: one echo while all other connections echo too.",
+)
+
+ECHO = Scenario(
+    name="tcp-echo",
+    summary="64 B echoes on 100 connections that are open already",
+    operation="echo",
+    roles=_echo_roles(_echoes),
+    grid=({"connections": 100, "messages": 300, "size": 64, "warm": 20, "cycles": 1},),
+    contenders=_contenders(),
+    metrics=(RATE, Metric("cpu", "CPU µs/echo", 1e6, compared=True), *LATENCY, PEAK),
+    heaps=("fresh", "used"),
+    goals=(
+        Goal("asyncio streams", 2.0, when=FRESH),
+        Goal("asyncio streams", 1.0, 1.3, when=USED),
+        Goal("Twisted", 1.1, 1.7, when=USED),
+        Goal("trio", 1.2, when=USED),
+        Goal("anyio", 2.0, when=USED),
+        Goal("C epoll", None, 0.6, when=USED),
+        Goal("asyncio streams", 1.0, 1.25, when=UVLOOP),
+    ),
+    notes="fresh: asyncio's own transports pay for a new 256 KiB block at each receive; used: they hardly do.",
+)
+
+MANY = Scenario(
+    name="tcp-10k",
+    summary="10,000 connections: what opening costs, what holding costs, echoes on all of them",
+    operation="echo",
+    roles=_echo_roles(_many),
+    grid=(
+        {"connections": 10_000, "messages": 3, "size": 64, "warm": 0, "cycles": 1}
+        | {"batch": 500, "hold": 1, "memory": 1},
+    ),
+    contenders=_contenders(),
+    metrics=(
+        Metric("opens_per_cpu", "opens/CPU s", more_is_better=True),
+        Metric("held", "KiB each", 1 / 1024),
+        RATE,
+        Metric("cpu", "CPU µs/echo", 1e6, compared=True),
+        *LATENCY,
+        PEAK,
+    ),
+    goals=(
+        Goal("asyncio streams", 1.3, 2.0, "opens_per_cpu", when=STOCK | {"role": "server"}),
+        Goal("asyncio streams", 1.0, 2.0, "opens_per_cpu", when=UVLOOP | {"role": "server"}),
+        Goal(None, 4096, 3072, "held"),
+    ),
+    notes="opens/CPU s: connections accepted (server) or opened (client) in a second of the contender's own CPU time.",
+)
+
+
+# --- bulk -----------------------------------------------------------------------------------------
+
+
+def _bulk_roles() -> dict[str, Role]:
+    """Receiving in bulk: the client from a fixed source, the server from a fixed sender."""
+
+    def serve(case: Case) -> list[str]:
+        return program("serve", "source", case.number("total"))
+
+    def load(case: Case, port: int, pid: int) -> list[str]:
+        return program("load", "push", port, pid, case.number("total"))
+
+    def sample(case: Case, report: Message) -> Sample:
+        return _sample(report, ("bulk",), case.number("total"))
+
+    def judge(case: Case, report: Message, counted: Message) -> Sample:
+        if counted["bytes"] != case.number("total"):
+            raise WrongResult(f"the source sent {counted['bytes']} bytes instead of {case.number('total')}")
+        return sample(case, report)
+
+    job = "benchmarks.job:BulkJob"
+    return {"client": AgainstServer(job, serve, judge), "server": UnderLoad(job, load, sample)}
+
+
+BULK = Scenario(
+    name="tcp-bulk-receive",
+    summary="512 MiB received on one connection",
+    operation="byte",
+    roles=_bulk_roles(),
+    grid=({"total": 512 << 20},),
+    contenders=_contenders(
+        "bulk_",
+        Contender("asyncnet receive_into", {"client": f"{CONTENDERS}asyncnet:bulk_client_into"}, ("asyncnet.tcp",)),
+    ),
+    metrics=(
+        Metric("rate", "GB/s", 1e-9, more_is_better=True),
+        Metric("cpu", "CPU ms/GB", 1e12, compared=True),
+        PEAK,
+    ),
+    heaps=("fresh", "used"),
+    goals=(
+        Goal("asyncio streams", 1.1, 1.5, when=USED),
+        Goal("asyncio streams", 4.0, when=FRESH | {"role": "client"}),
+        Goal("C epoll", None, 0.8, when=STOCK),
+        Goal("asyncio streams", 1.5, 5.0, when=UVLOOP | {"role": "client"}),
+        Goal("asyncio streams", 2.0, 5.0, when=UVLOOP | {"role": "server"}),
+    ),
+)
+
+SCENARIOS = (CONNECTIONS, ECHO, MANY, BULK)
