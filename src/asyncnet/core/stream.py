@@ -302,6 +302,8 @@ class Stream(Connection):
             await wire.wait_writable(None if limit is None else self._loop.time() + limit)
         except TimeoutError:
             raise self._timed_out("the peer does not take what was sent", limit, "send") from None
+        if self._state != "open":
+            raise self._unusable("send")
         if wire.lost:
             raise self._lost(wire, "send")
 
