@@ -252,7 +252,7 @@ def examples() -> Iterator[Any]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("block", examples())
+@pytest.mark.parametrize("block", list(examples()))
 async def test_the_examples_of_docstrings_run(block, servers, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dialer = loopback(servers)

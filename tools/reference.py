@@ -104,7 +104,11 @@ def signature(name: str, value: Any, *, method: bool = False) -> str:
         star = star or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL)
         words.append(_parameter(parameter))
     word = "async def " if inspect.iscoroutinefunction(value) else "def "
+    if inspect.isasyncgenfunction(getattr(value, "__wrapped__", None)):
+        word = "async with "
     result = "" if inspect.isclass(value) else _annotation(found.return_annotation, " -> ")
+    if word == "async with ":
+        result = result.replace("AsyncGenerator[", "").replace(", None]", "").replace(" -> ", " as ")
     head = f"{'class ' if inspect.isclass(value) else word}{name}("
     line = f"{head}{', '.join(words)}){result}"
     if len(line) <= WIDTH:
@@ -161,7 +165,8 @@ def _class(name: str, cls: type) -> list[str]:
         parts.append(f"Bases: {', '.join(f'`{base}`' for base in bases)}")
     else:
         try:
-            parts.append(_code(signature(name, cls)))
+            found = signature(name, cls)
+            parts.append(_code(f"class {name}" if "operation: " in found else found))  # those are made for you
         except (TypeError, ValueError):
             parts.append(_code(f"class {name}"))
         if bases and not dataclasses.is_dataclass(cls):
