@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
 import weakref
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -39,6 +40,7 @@ Done = Callable[[list[Row] | Failure], None]
 
 _RECEIVE_BUFFER = 1 << 20  # bytes: a thousand answers at once must not be lost in a small buffer
 _TIMER = 0.25  # seconds: the shortest time limit that c-ares gives a query by itself
+_UNREAD = 32  # queries sent before a look for answers: a thousand in one turn of the loop would overflow the buffer
 _MAX_HELD = 10_000
 _MAX_RETIRED = 16  # channels whose last queries are still under way
 
@@ -54,8 +56,9 @@ def _text(text: str | bytes) -> str:
 
 # TXT is not here: pycares joins its strings, and where one ended is lost.
 _DECODE: dict[int, Callable[[Any], Any]] = {
-    RECORD_TYPES["A"]: lambda data: A(IPv4Address(data.addr)),
-    RECORD_TYPES["AAAA"]: lambda data: AAAA(IPv6Address(data.addr)),
+    # Parsing four bytes is several times faster than parsing the text.
+    RECORD_TYPES["A"]: lambda data: A(IPv4Address(socket.inet_aton(data.addr))),
+    RECORD_TYPES["AAAA"]: lambda data: AAAA(IPv6Address(socket.inet_pton(socket.AF_INET6, data.addr))),
     RECORD_TYPES["CNAME"]: lambda data: CNAME(_name(data.cname)),
     RECORD_TYPES["NS"]: lambda data: NS(_name(data.nsdname)),
     RECORD_TYPES["PTR"]: lambda data: PTR(_name(data.dname)),
@@ -98,6 +101,7 @@ class _Channel(aiodns.DNSResolver):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, servers: Sequence[str] | None, **options: Any) -> None:
         self._context = contextvars.Context()
+        self._unread = 0
         self.pending = 0
         self.retired = False
         self.held: set[tuple[str, str]] = set()  # what c-ares may answer by itself although we want to know it anew
@@ -121,6 +125,11 @@ class _Channel(aiodns.DNSResolver):
 
     def ask(self, name: str, number: int, answered: Callable[[Any, int | None], None]) -> None:
         self._channel.query(name, number, callback=answered)
+        self._unread += 1
+        if self._unread >= _UNREAD:
+            self._unread = 0
+            for descriptor in tuple(self._read_fds):
+                self._channel.process_fd(descriptor, pycares.ARES_SOCKET_BAD)
 
     @property
     def servers(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import contextvars
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -64,13 +65,12 @@ class ResolverStats:
 class _Flight:
     """A query under way and who waits for it."""
 
-    __slots__ = ("key", "started", "timer", "waiters")
+    __slots__ = ("key", "started", "waiters")
 
     def __init__(self, key: tuple[str, str], *waiters: asyncio.Future[Result]) -> None:
         self.key = key
         self.started = time.monotonic()
         self.waiters = list(waiters)
-        self.timer: asyncio.TimerHandle | None = None
 
 
 class Questions:
@@ -98,7 +98,8 @@ class Questions:
         self._patience = min(_PATIENCE, (timeout or ATTEMPT_TIMEOUT) / 2.5)
         self._cache: ResolverCache[Result] = ResolverCache(cache_size, stale_for)
         self._flights: dict[tuple[str, str], _Flight] = {}  # those that may be joined
-        self._under_way: set[_Flight] = set()
+        self._under_way: dict[_Flight, None] = {}  # all of them, the oldest in front
+        self._timer: asyncio.TimerHandle | None = None
         self._engine: Engine | None = None
         self.hits = self.stale_hits = self.misses = self.coalesced = self.queries = self.failures = 0
 
@@ -153,12 +154,12 @@ class Questions:
     def _send(self, flight: _Flight) -> None:
         self.queries += 1
         self._flights[flight.key] = flight
-        self._under_way.add(flight)
-        # c-ares has time limits of its own, which grow with each try; this one is the last word.
-        flight.timer = self._loop.call_later(ATTEMPT_TIMEOUT, self._give_up, flight, context=contextvars.Context())
+        self._under_way[flight] = None
+        if self._timer is None:
+            self._watch(ATTEMPT_TIMEOUT)
         name, type = flight.key
         try:
-            self._engine_now().ask(name, type, lambda outcome: self._answered(flight, outcome))
+            self._engine_now().ask(name, type, partial(self._answered, flight))
         except BaseException:
             self._finish(flight, Failure(ResolveError, f"{name} {type} could not be asked for"))
             raise
@@ -174,9 +175,20 @@ class Questions:
             )  # fmt: skip
         return self._engine
 
-    def _give_up(self, flight: _Flight) -> None:
-        name, type = flight.key
-        self._answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
+    def _watch(self, delay: float) -> None:
+        # c-ares has time limits of its own, which grow with each try; this one is the last word.  All queries
+        # have the same limit, so that one timer for the oldest will do: a timer each costs as much as a query.
+        self._timer = self._loop.call_later(delay, self._give_up, context=contextvars.Context())
+
+    def _give_up(self) -> None:
+        self._timer = None
+        end = time.monotonic() - ATTEMPT_TIMEOUT
+        for flight in list(self._under_way):
+            if flight.started > end:
+                self._watch(flight.started - end)
+                break
+            name, type = flight.key
+            self._answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
 
     def _answered(self, flight: _Flight, outcome: list[Row] | Failure) -> None:
         if flight not in self._under_way:
@@ -216,11 +228,12 @@ class Questions:
             self.failures += 1
 
     def _finish(self, flight: _Flight, result: Result) -> None:
-        self._under_way.discard(flight)
+        self._under_way.pop(flight, None)
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
-        if flight.timer is not None:
-            flight.timer.cancel()
+        if not self._under_way and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_result(result)

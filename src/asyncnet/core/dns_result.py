@@ -6,7 +6,7 @@ classes, aliases in a circle - and only what follows from the question counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from .dns_records import Answer, rank
 __all__ = ["Failure", "Row", "collect", "tidy"]
 
 _MAX_ALIASES = 16  # a chain of CNAMEs that is longer is an accident or an attack
+
+_MAX_TTL = 0x7FFFFFFF  # RFC 2181 section 8: what is more than this is to be read as 0
 
 
 class Row(NamedTuple):
@@ -70,12 +72,15 @@ def tidy(name: str) -> str:
     return name.rstrip(".").lower() or "."
 
 
-def collect(name: str, type: str, rows: Iterable[Row]) -> Answer[Any]:
+def collect(name: str, type: str, rows: Sequence[Row]) -> Answer[Any]:
     """The records of that name, through its aliases, and of that type; there may be none.
 
     Raises:
         ValueError: the aliases go round in a circle, or do not end.
     """
+    if len(rows) == 1 and rows[0].type == type and rows[0].owner == name:
+        (row,) = rows  # by far the most frequent answer
+        return Answer(name, type, (row.record,), name, 0 if row.ttl > _MAX_TTL else row.ttl)
     found: dict[str, list[Row]] = {}
     aliases: dict[str, Row] = {}
     for row in rows:
@@ -93,8 +98,7 @@ def collect(name: str, type: str, rows: Iterable[Row]) -> Answer[Any]:
             raise ValueError(f"the aliases of {name} do not end")
     chosen = found.get(owner, [])
     lifetimes += [row.ttl for row in chosen]
-    # RFC 2181 section 8: a lifetime with the top bit set is to be read as 0.
-    ttl = min((0 if lifetime > 0x7FFFFFFF else lifetime for lifetime in lifetimes), default=0)
+    ttl = min((0 if lifetime > _MAX_TTL else lifetime for lifetime in lifetimes), default=0)
     # RFC 2181 section 5: a set holds no record twice.
     records = tuple(dict.fromkeys(row.record for row in chosen))
     if len(records) > 1:

@@ -52,6 +52,6 @@ def candidates(name: str, search: Sequence[str], ndots: int) -> tuple[str, ...]:
     Source: RFC 1123 section 6.1.4.3, RFC 1535.
     """
     if name.endswith(".") or not search:
-        return (name.rstrip(".") or ".",)
+        return (name if name == "." else name.removesuffix("."),)
     longer = tuple(whole for domain in search if len(whole := f"{name}.{domain}") <= 253)
     return (name, *longer) if name.count(".") >= ndots else (*longer, name)

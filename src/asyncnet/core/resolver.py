@@ -441,8 +441,8 @@ def _value(result: Result | asyncio.Future[Result]) -> Result:
 
 def _without_query(name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
     """Addresses that no server is asked for, or ``None`` if one has to be."""
-    literal = parse_literal(name)
-    if literal is not None:
+    # A checked host is an address only if it ends in a digit or has a colon; most are names.
+    if (name[-1].isdigit() or ":" in name) and (literal := parse_literal(name)) is not None:
         if _type_of(literal) not in types:
             raise NoData(f"{name} is an address, and has no {types[0]} record", phase="resolve")
         return (literal,)
