@@ -132,9 +132,9 @@ def _address(mailbox: Mailbox) -> Address:
 
 def _add_body(message: EmailMessage, text: str, html: str | None, inline: Iterable[Attachment]) -> None:
     for body, name in ((text, "text"), (html, "html")):
-        if body is not None and not isinstance(body, str):
+        if not isinstance(body, str) and (body is not None or name == "text"):
             raise TypeError(f"{name} must be a str, not {type(body).__name__}")
-        if body is not None and "\0" in body:
+        if body and "\0" in body:
             raise ValueError(f"{name} must not hold NUL")  # RFC 5322 section 2.3 knows no such character
     if text or html is None:
         message.set_content(text)

@@ -12,7 +12,7 @@ import email.policy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from email.headerregistry import Address, AddressHeader
+from email.headerregistry import AddressHeader
 from typing import Any, Literal, TypeAlias
 
 from .mailbox import MailboxLike, check_address, parse_mailbox, parse_mailboxes
@@ -41,6 +41,8 @@ _ADDRESS_FIELDS = frozenset(
 _PLAIN = re.compile(
     r"\s*(?:[A-Za-z0-9 ._'-]*<([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)>|([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+))\s*"
 )
+
+_LOST = ("invalid address", "invalid mailbox", "missing '.' between words")
 
 Notify: TypeAlias = Literal["success", "failure", "delay", "never"]
 
@@ -172,8 +174,14 @@ def _addresses(name: str, value: Any) -> Iterator[str]:
                 yield from (check_address(part[1] or part[2], name) for part in parts if part is not None)
                 return
         value = _parse(name, text)
+    # The parser of the standard library makes the best of what it is given, and drops the rest of it.
+    if any(defect in str(found) for found in value.defects for defect in _LOST):
+        raise ValueError(f"the header {name.capitalize()} does not hold addresses only: {str(value)!r:.80}")
     for address in value.addresses:
-        yield check_address(_spec(address), f"the header {name.capitalize()}")
+        spec = address.addr_spec if address.domain else address.username
+        if not address.domain and "@" in spec:
+            raise ValueError(f"the header {name.capitalize()} hides an address in an encoded word: {spec!r}")
+        yield check_address(spec, f"the header {name.capitalize()}")
 
 
 def _parse(name: str, text: str) -> Any:
@@ -183,7 +191,3 @@ def _parse(name: str, text: str) -> Any:
     except UnicodeError:
         raise ValueError(f"the header {name.capitalize()} is neither ASCII nor UTF-8") from None
     return email.policy.SMTPUTF8.header_factory(name, " ".join(text.splitlines()))
-
-
-def _spec(address: Address) -> str:
-    return address.addr_spec if address.domain else address.username

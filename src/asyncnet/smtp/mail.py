@@ -71,12 +71,15 @@ class Mail:
         A server without 8BITMIME is given the bodies in base64 or
         quoted-printable instead (RFC 6152 section 3).
         """
-        eight_bit = extensions.eight_bit or self._stuffed[True].isascii()
+        # SMTPUTF8 includes 8BITMIME (RFC 6531 section 3.1).
+        eight_bit = extensions.eight_bit or extensions.utf8 or self._stuffed[True].isascii()
         if eight_bit not in self._stuffed:
             message = self._message or email.message_from_bytes(self._data, policy=email.policy.SMTP)
-            data = flatten(message, eight_bit=False)
-            if not data.isascii():
-                raise _lacking("8BITMIME", "the message holds bytes outside of ASCII")
+            try:
+                data = flatten(message, eight_bit=False)
+                data.decode("ascii")
+            except (UnicodeError, LookupError):  # it does not say what its bytes mean
+                raise _lacking("8BITMIME", "the message holds bytes outside of ASCII") from None
             self._stuffed[False] = dot_stuff(data)
         return self._stuffed[eight_bit]
 

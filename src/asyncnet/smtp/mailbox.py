@@ -60,7 +60,7 @@ def check_address(address: str, name: str = "address") -> str:
         raise ValueError(f"{name} has a local part that is not allowed: {address!r}")
     try:
         local.encode()
-        checked = f"{local}@{_check_literal(domain) if domain.startswith('[') else check_host(domain, name)}"
+        checked = f"{local}@{_check_domain(domain)}"
     except ValueError as error:
         raise ValueError(f"{name} {address!r}: {error}") from None
     if len(checked.encode()) > _MAX_ADDRESS:
@@ -68,8 +68,12 @@ def check_address(address: str, name: str = "address") -> str:
     return checked
 
 
-def _check_literal(domain: str) -> str:
-    """Check an address literal (RFC 5321 section 4.1.3)."""
+def _check_domain(domain: str) -> str:
+    """Check a name or an address literal (RFC 5321 section 4.1.3)."""
+    if not domain.startswith("["):
+        if ":" in domain:
+            raise ValueError("an IPv6 address stands in brackets, as [IPv6:2001:db8::1]")
+        return check_host(domain, "domain")
     inside = domain[1:-1]
     if not domain.endswith("]"):
         raise ValueError("the bracket is not closed")
