@@ -5,10 +5,9 @@ from __future__ import annotations
 import enum
 import random
 import re
-import socket
 import subprocess
 import sys
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -247,42 +246,9 @@ def test_ascii_hosts_do_not_load_idna():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={"PYTHONPATH": ":".join(sys.path)})
 
 
-@pytest.mark.parametrize("host", ["", "localhost", "1.2.3.256", "a:b", "fe80::1%a b", "1" * 600, "1.2.3.4.5", "１"])
-def test_what_spells_no_address(host):
-    assert parse_literal(host) is None
-
-
-def test_literals_in_brackets_and_with_zones():
-    assert parse_literal("[::1]") == IPv6Address("::1")
+def test_literals_are_found_from_here_too():
     assert parse_literal("0x7f.1") == IPv4Address("127.0.0.1")
-    zoned = parse_literal("fe80::1%eth0")
-    assert isinstance(zoned, IPv6Address)
-    assert zoned.scope_id == "eth0"
-
-
-def test_random_ipv4_spellings_mean_what_inet_aton_says():
-    rng = random.Random(1)
-    forms = (str, hex, lambda number: f"0{number:o}", lambda number: f"0x000{number:X}")
-    for _ in range(2000):
-        number = rng.getrandbits(32)
-        count = rng.randint(1, 4)
-        values = [number >> 8 * (3 - index) & 0xFF for index in range(count - 1)]
-        values.append(number & (1 << 8 * (5 - count)) - 1)
-        text = ".".join(rng.choice(forms)(value) for value in values)
-        expected = socket.inet_ntoa(socket.inet_aton(text))
-        assert check_host(text) == expected == str(parse_literal(text)), text
-
-
-def test_random_ipv6_addresses_keep_their_number():
-    rng = random.Random(2)
-    for _ in range(1000):
-        number = 0
-        for _ in range(8):
-            number = number << 16 | rng.choice([0, 0, 0xFFFF, rng.getrandbits(16)])
-        address = IPv6Address(number)
-        for text in (str(address), address.exploded.upper(), f"[{address}]"):
-            assert ip_address(check_host(text)) == address
-        assert ip_address(address_text(address)) == address
+    assert address_text(IPv6Address("::ffff:7f00:1")) == "::ffff:127.0.0.1"
 
 
 def test_random_texts_end_in_a_safe_host_or_a_value_error():

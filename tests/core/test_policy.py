@@ -73,7 +73,7 @@ def public(address: str) -> bool:
 
 
 def test_each_entry_of_the_table_has_its_edges_here():
-    assert [block for block, _ in EDGES] == [str(e.network) for e in (*SPECIAL_PURPOSE_IPV4, *SPECIAL_PURPOSE_IPV6)]
+    assert [ip_network(block) for block, _ in EDGES] == [e.network for e in SPECIAL_PURPOSE_IPV4 + SPECIAL_PURPOSE_IPV6]
 
 
 @pytest.mark.parametrize(("block", "expected"), EDGES)

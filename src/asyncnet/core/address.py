@@ -14,9 +14,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
+
+from .literals import MAX_INPUT, Address, address_text, parse_literal
 
 __all__ = [
     "URL",
@@ -31,21 +32,13 @@ __all__ = [
     "split_host_port",
 ]
 
-Address: TypeAlias = "IPv4Address | IPv6Address"
-
 # RFC 1035 section 2.3.4 allows 255 octets on the wire, which is 253 characters of text.
 _MAX_NAME = 253
-# Longer is refused unread: mapping may shorten a non-ASCII name, but not that much,
-# and what is cached below stays bounded.
-_MAX_INPUT = 512
-_CACHED = 4096
 
 # Underscores are no host names (RFC 952) but live in DNS (RFC 8552) and in real host names.
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _BAD_CHARACTER = re.compile(r"[^A-Za-z0-9._\x80-\U0010ffff-]")
-_IPV4_PART = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]*)|0(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]*)")
-_ZONE = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?")
@@ -194,29 +187,9 @@ def check_host(host: object, name: str = "host") -> str:
     """
     if not isinstance(host, str):
         raise TypeError(f"{name} must be a str, not {type(host).__name__}")
-    if len(host) > _MAX_INPUT:
+    if len(host) > MAX_INPUT:
         raise ValueError(f"{name} must not be longer than {_MAX_NAME} characters, not {len(host)}")
     return _canonical_host(host, name)
-
-
-def parse_literal(host: str) -> Address | None:
-    """Return the address that ``host`` spells, or ``None`` if it spells none.
-
-    ASCII only: give it what `check_host` returned where the text is a stranger's.
-
-    Args:
-        host: such as ``"127.0.0.1"``, ``"0x7f.1"``, ``"2130706433"``, ``"::1"``,
-            ``"[::1]"`` or ``"fe80::1%eth0"``.
-    """
-    return _parse_literal(host) if len(host) <= _MAX_INPUT else None
-
-
-def address_text(address: Address) -> str:
-    """Return an address in its usual text, the same on every Python (RFC 5952)."""
-    if isinstance(address, IPv6Address) and (mapped := address.ipv4_mapped) is not None:
-        # RFC 5952 section 5; Python writes it so from 3.13 on.
-        return f"::ffff:{mapped}" + (f"%{address.scope_id}" if address.scope_id else "")
-    return str(address)
 
 
 def split_host_port(text: str, default_port: int | None = None) -> tuple[str, int]:
@@ -298,14 +271,14 @@ def parse_url(text: str, default_ports: Mapping[str, int]) -> URL:
     )
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=4096)  # most hosts come again with every operation
 def _canonical_host(host: str, name: str) -> str:
     ascii_host = host if host.isascii() else _to_ascii(host, name)
     lowered = ascii_host.lower()
     is_name = _NAME.fullmatch(lowered) is not None and len(lowered.removesuffix(".")) <= _MAX_NAME
     if is_name and not _ENDS_IN_NUMBER.fullmatch(lowered):
         return lowered
-    address = _parse_literal(ascii_host)
+    address = parse_literal(ascii_host)
     if address is not None:
         return address_text(address)
     if is_name:
@@ -358,42 +331,6 @@ def _to_ascii(host: str, name: str) -> str:
     except UnicodeError as exc:  # idna.IDNAError is one
         raise ValueError(f"{name} {_shown(host)} is no valid international name: {exc}") from exc
     return ".".join(labels)
-
-
-@lru_cache(maxsize=_CACHED)
-def _parse_literal(host: str) -> Address | None:
-    if ":" not in host:
-        return _parse_ipv4(host)
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    zone = host.partition("%")[2]
-    if zone and not _ZONE.fullmatch(zone):
-        return None
-    try:
-        return IPv6Address(host)
-    except AddressValueError:
-        return None
-
-
-def _parse_ipv4(text: str) -> IPv4Address | None:
-    """One to four parts, each decimal, octal or hexadecimal; the last fills what is left."""
-    parts = text.removesuffix(".").split(".")
-    if len(parts) > 4:
-        return None
-    value = 0
-    for index, part in enumerate(parts):
-        match = _IPV4_PART.fullmatch(part)
-        if match is None:
-            return None
-        if match["decimal"]:
-            number = int(match["decimal"])
-        else:
-            number = int(match["octal"], 8) if match["octal"] else int(match["hex"] or "0", 16)
-        bits = 8 if index < len(parts) - 1 else 8 * (5 - len(parts))
-        if number >> bits:
-            return None
-        value = value << bits | number
-    return IPv4Address(value)
 
 
 def _split_port(text: str) -> tuple[str, str | None]:
