@@ -33,7 +33,7 @@ from ..errors import AsyncNetError, NameNotFound, NoData, OperationTimeout, Reso
 from .dns_records import AAAA, CAA, CNAME, HTTPS, MX, NAPTR, NS, PTR, RECORD_TYPES, SOA, SRV, TLSA, URI, A
 from .dns_result import Failure, Row, tidy
 
-__all__ = ["ENGINE_TYPES", "Done", "Engine"]
+__all__ = ["Done", "Engine"]
 
 # Told the rows of the answer section, or why there are none.
 Done = Callable[[list[Row] | Failure], None]
@@ -54,7 +54,7 @@ def _text(text: str | bytes) -> str:
     return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
 
 
-# TXT is not here: pycares joins its strings, and where one ended is lost.
+# What is missing is in `dns_wire`.
 _DECODE: dict[int, Callable[[Any], Any]] = {
     # Parsing four bytes is several times faster than parsing the text.
     RECORD_TYPES["A"]: lambda data: A(IPv4Address(socket.inet_aton(data.addr))),
@@ -78,8 +78,6 @@ _DECODE: dict[int, Callable[[Any], Any]] = {
     RECORD_TYPES["HTTPS"]: lambda data: HTTPS(data.priority, _name(data.target), tuple(data.params)),
 }
 _NAMES = {number: name for name, number in RECORD_TYPES.items()}
-
-ENGINE_TYPES = frozenset(_NAMES[number] for number in _DECODE)
 
 _errno = pycares.errno
 _CAUSES: dict[int, tuple[type[AsyncNetError], str]] = {

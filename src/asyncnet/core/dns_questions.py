@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -20,16 +19,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..errors import Attempt, NoData, OperationTimeout, ResolveError, StateError
 from .dns_records import Answer
 from .dns_result import Failure, Row, collect
-from .nameserver import Nameserver
+from .nameserver import Nameserver, parse_engine_server
 from .operation import ATTEMPT_TIMEOUT
 from .resolver_cache import ResolverCache
 
 if TYPE_CHECKING:
     from .dns_engine import Engine
+    from .dns_wire import WireEngine
 
 __all__ = ["Questions", "ResolverStats", "Result"]
 
 Result: TypeAlias = "Answer[Any] | Failure"
+
+# What the engine does not decode: pycares joins the strings of TXT, and does not know SVCB.
+OWN_TYPES = frozenset({"SVCB", "TXT"})
 
 _TRIES = 3  # how often each name server is asked
 _PATIENCE = 2.0  # seconds before a question is repeated, at most
@@ -80,7 +83,7 @@ class Questions:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        nameservers: Sequence[Nameserver] | None,
+        nameservers: tuple[Nameserver, ...] | None,
         config_file: str | None,
         cache_size: int,
         max_ttl: float,
@@ -101,6 +104,7 @@ class Questions:
         self._under_way: dict[_Flight, None] = {}  # all of them, the oldest in front
         self._timer: asyncio.TimerHandle | None = None
         self._engine: Engine | None = None
+        self._wire: WireEngine | None = None
         self.hits = self.stale_hits = self.misses = self.coalesced = self.queries = self.failures = 0
 
     def stats(self) -> ResolverStats:
@@ -148,6 +152,14 @@ class Questions:
             self._finish(next(iter(self._under_way)), Failure(StateError, "the resolver was closed"))
         if self._engine is not None:
             self._engine.drop()
+        if self._wire is not None:
+            self._wire.drop()
+
+    async def close(self) -> None:
+        """End everything and wait until it has ended."""
+        self.drop()
+        if self._wire is not None:
+            await self._wire.close()
 
     # ---- one query
 
@@ -159,10 +171,26 @@ class Questions:
             self._watch(ATTEMPT_TIMEOUT)
         name, type = flight.key
         try:
-            self._engine_now().ask(name, type, partial(self._answered, flight))
+            self._engine_for(type).ask(name, type, partial(self._answered, flight))
         except BaseException:
             self._finish(flight, Failure(ResolveError, f"{name} {type} could not be asked for"))
             raise
+
+    def _engine_for(self, type: str) -> Engine | WireEngine:
+        return self._wire_now() if type in OWN_TYPES else self._engine_now()
+
+    def _wire_now(self) -> WireEngine:
+        if self._wire is None:
+            from .dns_wire import PlainExchange, WireEngine  # few programs ask for these types
+
+            self._wire = WireEngine(self._loop, self.servers, PlainExchange(), patience=self._patience)
+        return self._wire
+
+    def servers(self) -> tuple[Nameserver, ...]:
+        """The name servers to ask; the system's are what c-ares has found, which knows where each system keeps them."""
+        if self._nameservers is not None:
+            return self._nameservers
+        return tuple(parse_engine_server(server) for server in self._engine_now().servers)
 
     def _engine_now(self) -> Engine:
         if self._engine is None:
@@ -213,7 +241,7 @@ class Questions:
 
     def _explained(self, failure: Failure, elapsed: float) -> Failure:
         """The failure with the name servers that were asked."""
-        servers = self._engine.servers if self._engine is not None else ()
+        servers = [str(server) for server in self.servers()]
         attempts = (Attempt(", ".join(servers), failure.message, elapsed=elapsed),)
         return replace(failure, message=f"{failure.message}; asked {' and '.join(servers)}", attempts=attempts)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .address import Endpoint, check_host, parse_literal, split_host_port
 
-__all__ = ["Nameserver", "check_nameservers"]
+__all__ = ["Nameserver", "check_nameservers", "parse_engine_server"]
 
 _PORT = 53
 _TLS_PORT = 853  # RFC 7858 section 3.1
@@ -59,6 +59,13 @@ def check_nameservers(nameservers: Iterable[str] | None) -> tuple[Nameserver, ..
         # What was to be asked in private would else be asked in the open when a server fails.
         raise ValueError("nameservers must all be tls:// or none")
     return checked
+
+
+def parse_engine_server(text: str) -> Nameserver:
+    """Read a name server as c-ares writes it: ``host:port`` or ``[host]:port``, the zone of a link-local one last."""
+    place, _, zone = text.partition("%")
+    host, port = split_host_port(place, _PORT)
+    return Nameserver(Endpoint(f"{host}%{zone}" if zone else host, port))
 
 
 def _parse(text: object) -> Nameserver:

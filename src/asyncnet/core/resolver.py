@@ -14,15 +14,16 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
-from ..errors import NameNotFound, NoData, ResolveError
+from ..errors import NameNotFound, NoData, OperationTimeout, ResolveError
 from .address import check_host, parse_literal
 from .address_order import sort_destinations
 from .client import BaseClient
+from .dns_decode import require_dnspython
 from .dns_questions import Questions, ResolverStats, Result
 from .dns_records import AAAA, A, Answer, check_type
 from .dns_result import Failure
@@ -38,6 +39,8 @@ from .resolver_cache import ResolverCache
 from .trace import current_trace
 
 __all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver"]
+
+T = TypeVar("T")
 
 IPAddress: TypeAlias = "IPv4Address | IPv6Address"
 
@@ -136,6 +139,10 @@ class Resolver(BaseClient):
             await self.open(timeout=None)
         return self
 
+    async def _goodbye(self) -> None:
+        if self._asked is not None:
+            await self._asked.close()
+
     def _drop(self) -> None:
         self._ordered.clear()
         if self._asked is not None:
@@ -179,11 +186,9 @@ class Resolver(BaseClient):
         if family is not None and family not in _TYPES:
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
         types = ("A", "AAAA") if family is None else (_TYPES[family],)
-        async with self._begin("resolve", timeout, peer=host) as operation:
-            with operation.span("resolve", host=name) as span:
-                found, lifetime = await self._find_addresses(operation, name, types)
-                addresses = _in_order(found)
-                span.attributes["addresses"] = len(addresses)
+        operation = self._begin("resolve", timeout, peer=host)
+        found, lifetime = await self._within(operation, self._find_addresses(operation, name, types), host=name)
+        addresses = _in_order(found)
         self._ordered.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
         return addresses
 
@@ -208,13 +213,12 @@ class Resolver(BaseClient):
         """
         type = check_type(type)
         whole = name if name == "." else check_host(name, "name")
+        if type == "SVCB":
+            require_dnspython("the record type SVCB")
         if type == "PTR" and parse_literal(whole) is not None:
             raise ValueError(f"{whole} is an address, not a name: reverse() finds its names")
-        async with self._begin("lookup", timeout, peer=f"{name} {type}") as operation:
-            with operation.span("resolve", name=whole, type=type) as span:
-                answer = await self._lookup(whole, type)
-                span.attributes["records"] = len(answer)
-                return answer
+        operation = self._begin("lookup", timeout, peer=f"{name} {type}")
+        return await self._within(operation, self._lookup(whole, type), name=whole, type=type)
 
     async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
         """The names of an address.
@@ -236,9 +240,8 @@ class Resolver(BaseClient):
         literal = parse_literal(check_host(address, "address")) if isinstance(address, str) else address
         if not isinstance(literal, IPv4Address | IPv6Address):
             raise ValueError(f"address must be an IP address, not {address!r}")
-        async with self._begin("reverse", timeout, peer=str(literal)) as operation:
-            with operation.span("resolve", address=str(literal)):
-                return await self._reverse(literal)
+        operation = self._begin("reverse", timeout, peer=str(literal))
+        return await self._within(operation, self._reverse(literal), address=str(literal))
 
     def lookup_many(
         self,
@@ -305,6 +308,18 @@ class Resolver(BaseClient):
         finally:
             if trace is not None and span is not None:
                 trace.end(span, error)
+
+    async def _within(self, operation: Operation, work: Coroutine[Any, Any, T], **attributes: str) -> T:
+        """Do the work of an operation; a timeout says which name servers gave no answer."""
+        try:
+            async with operation:
+                with operation.span("resolve", **attributes):
+                    return await work
+        except OperationTimeout as error:
+            if not error.attempts and self._asked is not None and self._asked.queries:
+                servers = " and ".join(map(str, self._asked.servers()))
+                error.args = (f"{error.args[0]}; asked {servers}",)
+            raise
 
     # ---- inside: addresses
 
