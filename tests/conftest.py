@@ -77,7 +77,7 @@ def _sockets() -> set[tuple[int, str]]:
 
 def _threads() -> set[threading.Thread]:
     # pycares keeps one daemon of its own for the whole process: it ends channels that were closed.
-    return {thread for thread in threading.enumerate() if "pycares" not in thread.name.lower()}
+    return {thread for thread in threading.enumerate() if "_run_safe_shutdown_loop" not in thread.name}
 
 
 def _left(before: set[tuple[int, str]], threads: set[threading.Thread]) -> str:

@@ -17,7 +17,7 @@ import asyncnet
 from house import PROTOCOLS, ROOT, SOURCE, House
 
 HOUSE = House()
-PACKAGES = [name for name, module in HOUSE.modules.items() if module.package and module.area not in ("", "core")]
+PACKAGES = [name for name, module in HOUSE.modules.items() if module.package and module.area not in ("", "core", "commands")]
 PUBLIC = ["asyncnet", "asyncnet.errors", *PACKAGES]
 PAGES = ROOT / "docs" / "reference"
 

@@ -22,7 +22,7 @@ IMPURE = frozenset({
     "signal", "socket", "ssl", "subprocess", "tempfile", "threading", "_thread", "uvloop",
 })  # fmt: skip
 
-LAYERS = ("errors", "core pure", "core I/O", "protocols", "testing, __main__")
+LAYERS = ("errors", "core pure", "core I/O", "protocols", "testing, commands, __main__")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Module:
 
     @property
     def area(self) -> str:
-        """``core``, a protocol, ``testing``, ``errors``, ``__main__``, or "" for the root."""
+        """``core``, a protocol, ``testing``, ``commands``, ``errors``, ``__main__``, or "" for the root."""
         parts = self.name.split(".")
         return parts[1] if len(parts) > 1 else ""
 
@@ -128,7 +128,7 @@ class House:
             return 1 if name in self.pure or name == "asyncnet.core" else 2
         if area in PROTOCOLS:
             return 3
-        return 4 if area in ("testing", "__main__") else None
+        return 4 if area in ("testing", "commands", "__main__") else None
 
     def cycle(self) -> list[str]:
         """The modules of one import cycle, or an empty list.  The root is left out: it imports nothing at run time."""

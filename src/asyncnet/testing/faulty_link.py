@@ -73,10 +73,13 @@ class FaultyLink(StreamServer):
 
     Example:
         ```python
-        with testing.FaultyLink(*server.address, latency=0.05, truncate_at=1000) as link:
-            with pytest.raises(asyncnet.ConnectionLost):
-                await asyncnet.http.fetch(f"http://127.0.0.1:{link.port}/", retries=0)
-            link.heal()
+        with testing.FaultyLink(*server.address, latency=0.01, reset_at=4) as link:
+            async with asyncnet.tcp.Client(*link.address) as stream:
+                await stream.send(b"12345678")
+                try:
+                    await stream.receive_exactly(8)
+                except asyncnet.ConnectionLost as error:
+                    print(error)
         ```
     """
 

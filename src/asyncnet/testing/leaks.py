@@ -19,7 +19,7 @@ from .server import owned_descriptors
 __all__ = ["no_leaks"]
 
 # pycares keeps one daemon of its own for the whole process: it ends channels that were closed.
-_SHARED_THREADS = ("pycares",)
+_SHARED_THREAD = "_run_safe_shutdown_loop"
 
 
 @dataclass
@@ -44,7 +44,7 @@ class no_leaks:  # reads as the verb that it is: `async with no_leaks():`
     Example:
         ```python
         async with testing.no_leaks():
-            await asyncnet.http.fetch(server.url("/"))
+            await asyncnet.tcp.exchange(*server.address, b"ping")
         ```
     """
 
@@ -97,7 +97,7 @@ class no_leaks:  # reads as the verb that it is: `async with no_leaks():`
 
 def _look(loop: asyncio.AbstractEventLoop | None) -> _Snapshot:
     found = _Snapshot(_descriptors())
-    found.threads = {t for t in threading.enumerate() if not t.name.lower().startswith(_SHARED_THREADS)}
+    found.threads = {t for t in threading.enumerate() if _SHARED_THREAD not in t.name}
     if loop is not None:
         found.tasks = {task for task in asyncio.all_tasks(loop) if task is not asyncio.current_task()}
         # asyncio has no public list of its timers, uvloop none at all.
