@@ -2,9 +2,10 @@
 
 from .auth import Basic, Bearer, Digest
 from .client import Client
+from .download import Download
 from .headers import Headers
 from .image import Image
-from .one_shots import fetch, fetch_image
+from .one_shots import download, download_many, fetch, fetch_image, fetch_many
 from .page import Hop, Page
 from .pool import PoolStats
 from .response import Response
@@ -14,12 +15,16 @@ __all__ = [
     "Bearer",
     "Client",
     "Digest",
+    "Download",
     "Headers",
     "Hop",
     "Image",
     "Page",
     "PoolStats",
     "Response",
+    "download",
+    "download_many",
     "fetch",
     "fetch_image",
+    "fetch_many",
 ]

@@ -248,21 +248,26 @@ class AiohttpConnection:
 class AiohttpResponse:
     """One response; see `wire.WireResponse`."""
 
-    __slots__ = ("_payload", "headers", "reason", "status")
+    __slots__ = ("_payload", "_rescued", "headers", "reason", "status")
 
     def __init__(self, message: Any, payload: Any) -> None:
         self.status: int = message.code
         self.reason: str = message.reason
         self.headers = Headers([(_text(name), _text(value)) for name, value in message.raw_headers])
         self._payload = payload
+        self._rescued = False
 
     async def receive(self) -> bytes:
         try:
             piece: bytes = await self._payload.readany()
-        except AsyncNetError:
-            raise
         except Exception as error:
-            raise explain(error) from error
+            if not self._rescued:
+                # What arrived before the failure is still good for a download that goes on later.
+                self._rescued = True
+                rest: bytes = self._payload._read_nowait(-1)
+                if rest:
+                    return rest
+            raise explain(error) from error.__cause__
         return piece
 
     async def read(self, max_bytes: int | None) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, ClassVar
+from types import EllipsisType
+from typing import Any, ClassVar, TypeAlias
 
 from ..core.client import BaseClient
 from ..core.dialer import Dialer
@@ -27,7 +28,10 @@ from .response import Response
 from .urls import Params, join_base, parse_http_url
 from .wire import Wire
 
-__all__ = ["Client"]
+__all__ = ["Client", "Limit"]
+
+# A count; None for no limit; ... for the client's own.
+Limit: TypeAlias = "int | EllipsisType | None"
 
 
 class Client(BaseClient):
@@ -146,8 +150,8 @@ class Client(BaseClient):
         auth: Auth | tuple[str, str] | None = None,
         if_changed_since: Page | None = None,
         raise_for_status: bool = False,
-        max_bytes: int | None = ...,  # type: ignore[assignment]  # ... stands for the client's own
-        retries: int = ...,  # type: ignore[assignment]  # as above
+        max_bytes: Limit = ...,
+        retries: Limit = ...,
         timeout: Timeout = ...,
     ) -> Page:
         """Send a request and return its response whole.
@@ -189,8 +193,8 @@ class Client(BaseClient):
         auth: Auth | tuple[str, str] | None = None,
         if_changed_since: Page | None = None,
         raise_for_status: bool = True,
-        max_bytes: int | None = ...,  # type: ignore[assignment]  # ... stands for the client's own
-        retries: int = ...,  # type: ignore[assignment]  # as above
+        max_bytes: Limit = ...,
+        retries: Limit = ...,
         timeout: Timeout = ...,
     ) -> Page:
         """GET a page; a status of 400 or more is a `ReplyError`. See `request` for the rest."""
@@ -207,8 +211,8 @@ class Client(BaseClient):
         headers: HeaderInput | None = None,
         auth: Auth | tuple[str, str] | None = None,
         max_pixels: int | None = MAX_PIXELS,
-        max_bytes: int | None = ...,  # type: ignore[assignment]  # ... stands for the client's own
-        retries: int = ...,  # type: ignore[assignment]  # as above
+        max_bytes: Limit = ...,
+        retries: Limit = ...,
         timeout: Timeout = ...,
     ) -> Image:
         """GET an image; what is none is a `ProtocolError`.
@@ -242,7 +246,7 @@ class Client(BaseClient):
         auth: Auth | tuple[str, str] | None = None,
         raise_for_status: bool = False,
         max_bytes: int | None = None,
-        retries: int = ...,  # type: ignore[assignment]  # ... stands for the client's own
+        retries: Limit = ...,
         timeout: Timeout = ...,
         idle_timeout: float | None = IDLE_TIMEOUT,
         min_rate: float | None = MIN_RATE,
@@ -267,7 +271,7 @@ class Client(BaseClient):
             retries: see `request`.
         """
         request = self._make(url, method, params, headers, auth, None, max_bytes, retries)
-        check_timeout(idle_timeout, "idle_timeout")
+        request.idle_timeout = check_timeout(idle_timeout, "idle_timeout")
         engine, operation = self._start("stream", request, timeout)
         pace = Pace(
             operation.loop,
@@ -294,8 +298,8 @@ class Client(BaseClient):
         headers: HeaderInput | None,
         auth: Auth | tuple[str, str] | None,
         since: Page | None,
-        max_bytes: Any,
-        retries: Any,
+        max_bytes: Limit,
+        retries: Limit,
     ) -> Request:
         """A request with the client's defaults where the call has none."""
         own = check_request_headers(headers)
@@ -311,8 +315,8 @@ class Client(BaseClient):
             headers=own,
             auth=auth if auth is not None else None if target.username is not None else self._auth,
             since=since,
-            max_bytes=self._max_bytes if max_bytes is ... else max_bytes,
-            retries=self._retries if retries is ... else retries,
+            max_bytes=self._max_bytes if isinstance(max_bytes, EllipsisType) else max_bytes,
+            retries=self._retries if isinstance(retries, EllipsisType) else retries,
             max_redirects=self._redirects,
             ssl=self._ssl,
             server_hostname=self._server_hostname,

@@ -15,7 +15,16 @@ from typing import TypeVar
 
 from ..core.operation import Operation
 from ..core.tls import choose_context
-from ..errors import AsyncNetError, Attempt, ConnectError, ConnectionLost, LimitExceeded, ProtocolError, ResolveError
+from ..errors import (
+    AsyncNetError,
+    Attempt,
+    ConnectError,
+    ConnectionLost,
+    LimitExceeded,
+    OperationTimeout,
+    ProtocolError,
+    ResolveError,
+)
 from .auth import Challenge, Digest, parse_challenges
 from .cookies import CookieJar
 from .page import Hop
@@ -32,7 +41,7 @@ from .retries import (
     is_temporary,
     parse_retry_after,
 )
-from .wire import Origin, WireRequest
+from .wire import Origin, WireConnection, WireRequest, WireResponse
 
 __all__ = ["Engine", "Journey"]
 
@@ -73,6 +82,7 @@ class Journey:
         self._fresh = False  # whether to take no connection that was used before
         self._challenged = False
         self._written = False
+        self._stale = False  # whether the failure was that of an idle connection
         self._started = operation.started
 
     async def run(self, consume: Callable[[Response], Awaitable[T]]) -> T:
@@ -116,7 +126,7 @@ class Journey:
         try:
             with operation.span("request", method=self._method, url=self._text, reused=lease.reused):
                 operation.maybe_done = unsafe
-                answer = await lease.connection.exchange(wire_request)
+                answer = await self._exchange(lease.connection, wire_request)
                 operation.maybe_done = False
         except BaseException as error:
             self._written = lease.connection.written
@@ -141,7 +151,17 @@ class Journey:
             max_bytes=request.max_bytes,
         )
 
-    _stale = False
+    async def _exchange(self, connection: WireConnection, request: WireRequest) -> WireResponse:
+        idle = self._request.idle_timeout
+        if idle is None or request.body is not None:  # an upload may well take longer
+            return await connection.exchange(request)
+        try:
+            async with asyncio.timeout(idle) as limit:
+                return await connection.exchange(request)
+        except TimeoutError as error:
+            if limit.expired():
+                raise OperationTimeout(f"no answer for {idle:g} s", phase="request") from error
+            raise
 
     def _extra_fields(self) -> list[tuple[str, str]]:
         """Cookies, credentials and conditions for this hop."""

@@ -55,6 +55,7 @@ class Request:
         auth: for the URL's origin only.
         trusted: the origin that credentials may go to; ``None`` for the URL's own.
         since: the page that may still hold.
+        idle_timeout: seconds to wait for the head of a response; ``None`` leaves it to the operation.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Request:
     allow_downgrade: bool = False
     ssl: bool | _ssl.SSLContext | None = None
     server_hostname: str | None = None
+    idle_timeout: float | None = None
 
 
 def check_method(method: str) -> str:
@@ -171,7 +173,7 @@ def make_request(
     auth: Auth | tuple[str, str] | None = None,
     since: Page | None = None,
     max_bytes: int | None = MAX_BYTES,
-    retries: int = 2,
+    retries: int | None = 2,
     max_redirects: int = MAX_REDIRECTS,
     ssl: bool | _ssl.SSLContext | None = None,
     server_hostname: str | None = None,

@@ -40,7 +40,7 @@ class Response:
     """
 
     __slots__ = (
-        "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size", "_wire",
+        "_coded", "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size", "_wire",
         "attempts", "headers", "history", "reason", "status", "url",
     )  # fmt: skip
 
@@ -64,6 +64,7 @@ class Response:
         self._pieces: Iterator[bytes] | None = None
         self._size = 0
         self._pace: Pace | None = None
+        self._coded = "content-encoding" in wire.headers
         self.url = url
         self.status = wire.status
         self.reason = wire.reason
@@ -104,7 +105,7 @@ class Response:
 
     async def read(self) -> bytes:
         """The rest of the content in one; raises as `receive` does."""
-        if self._pace is None and self._size == 0 and "content-encoding" not in self.headers:
+        if self._pace is None and self._size == 0 and not self._coded:
             return await self._read_plain()
         pieces = []
         while piece := await self.receive():
@@ -123,7 +124,7 @@ class Response:
     async def drain(self) -> None:
         """Read what little is left so that the connection can be used again, else drop it."""
         length = self.length
-        if not self._empty and length is not None and length > _DRAIN:
+        if not self._empty and length is not None and length - self._size > _DRAIN:
             self._lease.drop()
             return
         try:
@@ -134,6 +135,10 @@ class Response:
             self._lease.drop()
             raise
         self._lease.release()
+
+    def keep_coded(self) -> None:
+        """Give the content as it comes, its coding not undone."""
+        self._coded = False
 
     def use_pace(self, pace: Pace) -> None:
         """Bound every further piece in time."""
@@ -154,7 +159,7 @@ class Response:
         try:
             if self._size == 0:
                 self._check_length()
-            piece = await (self._receive_decoded() if "content-encoding" in self.headers else self._wire.receive())
+            piece = await (self._receive_decoded() if self._coded else self._wire.receive())
             self._size += len(piece)
             if self._max_bytes is not None and self._size > self._max_bytes:
                 raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")

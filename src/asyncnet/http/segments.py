@@ -1,0 +1,148 @@
+"""One file in several ranges at once, each over its own connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..core.files import run_in_file_thread
+from ..errors import ConnectionLost, OperationTimeout, ProtocolError
+from .partial import PartFile, Progressed
+from .ranges import split_ranges
+from .response import Response
+from .retries import delay_before
+
+if TYPE_CHECKING:
+    from .download import Transfer
+
+__all__ = ["Segments"]
+
+LEAST = 1024 * 1024  # bytes: smaller segments cost more than they gain
+_BATCH = 1024 * 1024  # bytes written by one job of the file thread
+_NOTE_EVERY = 16 * 1024 * 1024  # bytes between two notes of how far all are
+
+
+class _Changed(Exception):
+    """The resource is another one now."""
+
+
+class Segments:
+    """The ranges of one transfer: [start, done up to, end] each."""
+
+    def __init__(self, transfer: Transfer, part: PartFile) -> None:
+        self._transfer = transfer
+        self._part = part
+        self._state: Progressed = part.state or Progressed("")
+        self._unnoted = 0
+
+    async def take_over(self, response: Response) -> bool:
+        """Split a download that has just begun; return False if it cannot or need not be.
+
+        The response at hand becomes the first segment.
+        """
+        state = self._part.state
+        allowed = "bytes" in response.headers.get("Accept-Ranges", "").lower()
+        if state is None or state.total is None or state.validator is None or not allowed:
+            return False
+        ranges = split_ranges(state.total, self._transfer.options.segments, LEAST)
+        if len(ranges) < 2:
+            return False
+        self._state = Progressed(state.url, state.validator, state.total, [[a, a, b] for a, b in ranges])
+        try:
+            await run_in_file_thread(self._part.reserve, state.total)
+            await run_in_file_thread(self._part.note, self._state)
+        except BaseException:
+            response.drop()
+            raise
+        await self._run(response)
+        return True
+
+    async def go_on(self) -> None:
+        """Go on with what an earlier try left."""
+        self._transfer.began_with(self._done)
+        await self._run(None)
+
+    @property
+    def _done(self) -> int:
+        return sum(done - start for start, done, _ in self._state.segments)
+
+    async def _run(self, first: Response | None) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, segment in enumerate(self._state.segments):
+                    group.create_task(self._fill(segment, first if index == 0 else None))
+        except* _Changed:
+            await run_in_file_thread(self._part.restart, Progressed(self._state.url))
+            raise ProtocolError("the resource changed while it was downloaded", phase="transfer") from None
+        except* Exception as group_error:
+            raise _first(group_error) from None
+        self._part.size = self._state.total or 0
+        await self._transfer.hash_whole()
+
+    async def _fill(self, segment: list[int], response: Response | None) -> None:
+        failures = 0
+        while segment[1] < segment[2]:
+            before = segment[1]
+            try:
+                if response is None:
+                    response = await self._ask(segment)
+                await self._pour(segment, response)
+            except (ConnectionLost, OperationTimeout):
+                failures = 1 if segment[1] > before else failures + 1
+                if failures > self._transfer.request.retries:
+                    raise
+                await asyncio.sleep(delay_before(failures))
+            response = None
+
+    async def _ask(self, segment: list[int]) -> Response:
+        from .download import check_range
+
+        response = await self._transfer.get(segment[1], segment[2], self._state.validator)
+        if response.status != 206:  # If-Range did not hold: this is all of another content
+            response.drop()
+            raise _Changed
+        try:
+            if check_range(response, segment[1]) not in (None, self._state.total):
+                raise _Changed
+        except BaseException:
+            response.drop()
+            raise
+        return response
+
+    async def _pour(self, segment: list[int], response: Response) -> None:
+        batch: list[bytes] = []
+        waiting, position = 0, segment[1]
+        try:
+            while position + waiting < segment[2]:
+                piece = await response.receive()
+                if not piece:
+                    raise ConnectionLost("the range ended early", phase="transfer")
+                piece = piece[: segment[2] - position - waiting]
+                batch.append(piece)
+                waiting += len(piece)
+                if waiting >= _BATCH:
+                    position = await self._write(segment, batch)
+                    batch, waiting = [], 0
+            if batch:
+                await self._write(segment, batch)
+            if response.status == 206:
+                await response.drain()  # it ends here, and its connection serves again
+        finally:
+            response.drop()  # the first response goes on beyond its segment
+
+    async def _write(self, segment: list[int], batch: list[bytes]) -> int:
+        position = await run_in_file_thread(self._part.write_at, segment[1], batch)
+        self._unnoted += position - segment[1]
+        segment[1] = position
+        self._transfer.report(self._done, self._state.total)
+        if self._unnoted >= _NOTE_EVERY:
+            self._unnoted = 0
+            await run_in_file_thread(self._part.note, self._state)
+        return position
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
