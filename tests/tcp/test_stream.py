@@ -72,7 +72,7 @@ async def test_cut_last_line_is_connection_lost_and_its_bytes_remain() -> None:
         lines = []
         with pytest.raises(asyncnet.ConnectionLost, match="2 bytes without"):
             async for line in stream.lines():
-                lines.append(line)  # noqa: PERF401 - what came before the error counts
+                lines.append(line)  # what came before the error counts
         assert lines == [b"one"]
         assert await stream.receive() == b"tw"
 
@@ -240,7 +240,7 @@ async def test_receive_cancelled_after_the_bytes_came_loses_none(method: str) ->
         task = asyncio.create_task(getattr(stream, method)(*arguments))
         await asyncio.sleep(0)
         gate.set()
-        while stream.bytes_received < 5:
+        while stream.bytes_received < 5:  # noqa: ASYNC110 - the very turn matters
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])

@@ -99,7 +99,7 @@ class Connection(BaseClient):
         if wire is not None and wire.transport is not None and not wire.lost:
             loop = self._loop
             if loop is not None and not loop.is_closed():
-                wire.transport.abort()
+                wire.abort()
 
     def _send_close_notify(self, wire: Wire) -> None:
         if wire.tls is not None and wire.tls.established and not self._ending:

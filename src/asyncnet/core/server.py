@@ -36,6 +36,7 @@ _logger = logging.getLogger("asyncnet.tcp")
 _ACCEPTS_A_TURN = 64  # so that a storm of connections leaves time for those that are served
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _EXHAUSTED_PAUSE = 0.25  # seconds until the next try; a connection that ends tries at once
+_LINGER = 2.0  # seconds for a peer to take what was sent and close, once its handler is done
 _CANCEL_TIMEOUT = 5.0  # seconds for handlers to react to their cancellation
 
 
@@ -101,6 +102,7 @@ class StreamServer(BaseClient):
         self._backlog = backlog
         self._reuse_port = reuse_port
         self._listeners: list[socket.socket] = []
+        self._addresses: tuple[Endpoint | str, ...] = ()
         self._accepting = False
         self._retry: asyncio.TimerHandle | None = None
         self._tasks: dict[asyncio.Task[None], Stream | None] = {}
@@ -116,6 +118,8 @@ class StreamServer(BaseClient):
         self._listeners = await listening_sockets(
             operation, self._host, self._wanted_port, self._path, backlog=self._backlog, reuse_port=self._reuse_port
         )
+        names = [listener.getsockname() for listener in self._listeners]
+        self._addresses = tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
         self._start_accepting()
 
     async def close(self, grace: float | None = 10.0) -> None:
@@ -160,13 +164,13 @@ class StreamServer(BaseClient):
             self._ended.set_result(None)
 
     async def serve_forever(self, *, signals: bool = False) -> None:
-        """Serve until the server is closed.
+        """Serve until the server is closed; return at once if it has been.
 
         Args:
             signals: on SIGINT or SIGTERM close with the default grace, then return.
         """
-        if self._state != "open" or self._ended is None:
-            raise self._misused("the server is not open", "serve_forever")
+        if self._ended is None:
+            raise self._misused("the server was never opened", "serve_forever")
         loop = asyncio.get_running_loop()
         stop = loop.create_future()
 
@@ -197,16 +201,15 @@ class StreamServer(BaseClient):
 
     @property
     def addresses(self) -> tuple[Endpoint | str, ...]:
-        """Where the server listens: endpoints, or the path of a Unix socket."""
-        names = [listener.getsockname() for listener in self._listeners if listener.fileno() >= 0]
-        return tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
+        """Where the server listens, or listened: endpoints, or the path of a Unix socket."""
+        return self._addresses
 
     @property
     def port(self) -> int:
         """The port the server listens on.
 
         Raises:
-            StateError: it is not open, or listens on a Unix socket.
+            StateError: it was never open, or listens on a Unix socket.
         """
         for address in self.addresses:
             if isinstance(address, Endpoint):
@@ -332,7 +335,18 @@ class StreamServer(BaseClient):
             _logger.error("%s: the handler failed: %s", stream._peer, error or type(error).__name__, exc_info=error)
             stream.abort()
         else:
-            await stream.close()
+            await self._finish(stream)
+
+    async def _finish(self, stream: Stream) -> None:
+        """Close without losing what was sent: a socket closed with bytes unread resets the connection."""
+        wire = stream._wire
+        if stream._state == "open" and wire is not None and not wire.eof:
+            with contextlib.suppress(AsyncNetError, TimeoutError):
+                await stream.send_eof()
+                async with asyncio.timeout(_LINGER):
+                    while await stream.receive():
+                        pass
+        await stream.close()
 
     def _forget(self, task: asyncio.Task[None], host: str) -> None:
         self._tasks.pop(task, None)

@@ -12,8 +12,11 @@ cancelled after the data came finds it in the buffer the next time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import socket
 import ssl
+import struct
 import threading
 from typing import cast
 
@@ -23,6 +26,8 @@ __all__ = ["READ_AHEAD", "Wire"]
 
 READ_AHEAD = 262_144  # bytes received ahead of the reader before the peer is made to wait
 WRITE_AHEAD = 65_536  # bytes written ahead of the peer before the sender is made to wait
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class _Scratch(threading.local):
@@ -208,6 +213,16 @@ class Wire(asyncio.BufferedProtocol):
                 if waiter in self._writers:
                     self._writers.remove(waiter)
 
+    def abort(self) -> None:
+        """Drop the connection so that the peer cannot take it for a clean end."""
+        assert self.transport is not None
+        sock = self.transport.get_extra_info("socket")
+        # ABORT of RFC 9293 section 3.10.5: with nothing to linger for, closing sends a reset.
+        with contextlib.suppress(OSError):
+            if sock is not None and sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
     async def wait_closed(self) -> None:
         """Wait until the transport is gone."""
         if not self.lost:
@@ -301,6 +316,6 @@ class Wire(asyncio.BufferedProtocol):
                 due = min(due, idle_until)
             elif self.transport is not None:
                 self.failure = self.failure or TimeoutError(f"no byte moved for {self.idle_timeout:g} s")
-                self.transport.abort()
+                self.abort()
         if due < math.inf:
             self._arm(due)

@@ -1,0 +1,309 @@
+"""The server: limits, drain, failures of handlers, running out of descriptors, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import ssl
+
+import pytest
+
+import asyncnet
+from asyncnet import testing
+
+pytestmark = pytest.mark.asyncio
+
+
+async def echo(stream: asyncnet.tcp.Stream) -> None:
+    async for chunk in stream:
+        await stream.send(chunk)
+
+
+async def ask(port: int, data: bytes = b"hello") -> bytes:
+    return await asyncnet.tcp.exchange("127.0.0.1", port, data, timeout=10)
+
+
+async def test_serves_many_at_once_and_counts_them() -> None:
+    async with asyncnet.tcp.Server(echo) as server:
+        answers = await asyncio.gather(*(ask(server.port, b"%d" % number) for number in range(100)))
+        assert answers == [b"%d" % number for number in range(100)]
+        assert server.stats.accepted == 100
+        assert server.addresses == (("127.0.0.1", server.port),)
+        assert str(server.port) in repr(server)
+
+
+async def test_ipv6_and_every_interface() -> None:
+    async with asyncnet.tcp.Server(echo, "::1") as server:
+        assert await asyncnet.tcp.exchange("::1", server.port, b"six") == b"six"
+    async with asyncnet.tcp.Server(echo, None) as server:
+        assert await asyncnet.tcp.exchange("::1", server.port, b"six") == b"six"
+        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"four") == b"four"
+    async with asyncnet.tcp.Server(echo, "localhost") as server:
+        assert await asyncnet.tcp.exchange("localhost", server.port, b"name") == b"name"
+
+
+async def test_handlers_failure_is_logged_once_with_its_peer_and_ends_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(stream: asyncnet.tcp.Stream) -> None:
+        if await stream.receive() == b"bad":
+            raise ZeroDivisionError("handler's own")
+        await stream.send(b"good")
+
+    async with asyncnet.tcp.Server(fail) as server:
+        with caplog.at_level(logging.ERROR), pytest.raises(asyncnet.ConnectionLost):
+            await ask(server.port, b"bad")
+        assert await ask(server.port, b"fine") == b"good"
+        assert server.stats.failed_handlers == 1
+    records = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(records) == 1
+    assert "127.0.0.1:" in records[0].getMessage()
+    assert "handler's own" in records[0].getMessage()
+
+
+async def test_accepting_pauses_at_the_limit_and_goes_on() -> None:
+    busy = asyncio.Event()
+
+    async def hold(stream: asyncnet.tcp.Stream) -> None:
+        await busy.wait()
+        await stream.send(b"served")
+
+    async with asyncnet.tcp.Server(hold, max_connections=2) as server:
+        asking = [asyncio.create_task(ask(server.port)) for _ in range(6)]
+        while server.stats.active < 2:
+            await asyncio.sleep(0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert server.stats.accepted == 2
+        assert len(server.connections) == 2
+        busy.set()
+        assert await asyncio.gather(*asking) == [b"served"] * 6
+
+
+async def test_more_connections_of_one_peer_than_allowed_are_closed() -> None:
+    async with asyncnet.tcp.Server(echo, max_per_peer=1) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as first:
+            await first.send(b"x")
+            assert await first.receive() == b"x"
+            async with asyncnet.tcp.Client("127.0.0.1", server.port) as second:
+                with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                    if await second.receive() == b"":
+                        raise EOFError
+        while server.stats.active:
+            await asyncio.sleep(0)
+        assert await ask(server.port) == b"hello"
+        assert server.stats.refused == 1
+
+
+async def test_idle_connections_are_dropped() -> None:
+    async with asyncnet.tcp.Server(echo, idle_timeout=0.1) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                if await stream.receive(timeout=10) == b"":
+                    raise EOFError
+
+
+async def test_slow_handshake_is_dropped() -> None:
+    context = testing.CertificateAuthority().server_context()
+    async with asyncnet.tcp.Server(echo, ssl=context, handshake_timeout=0.1) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            await stream.send(b"\x16\x03")  # the beginning of a handshake, then nothing
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                if await stream.receive(timeout=10) == b"":
+                    raise EOFError
+        assert server.stats.failed_handshakes == 1
+
+
+async def test_garbage_instead_of_tls_does_not_disturb_others() -> None:
+    authority = testing.CertificateAuthority()
+    async with asyncnet.tcp.Server(echo, ssl=authority.server_context()) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            await stream.send(b"GET / HTTP/1.1\r\n\r\n")
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                while True:
+                    if await stream.receive(timeout=10) == b"":
+                        raise EOFError
+        trust = authority.client_context()
+        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"x", ssl=trust) == b"x"
+
+
+async def test_reload_tls_keeps_open_connections() -> None:
+    first, second = testing.CertificateAuthority(), testing.CertificateAuthority()
+    async with asyncnet.tcp.Server(echo, ssl=first.server_context()) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port, ssl=first.client_context()) as stream:
+            server.reload_tls(second.server_context())
+            assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"x", ssl=second.client_context()) == b"x"
+            await stream.send(b"still here")
+            assert await stream.receive() == b"still here"
+        with pytest.raises(asyncnet.TLSError):
+            await asyncnet.tcp.exchange("127.0.0.1", server.port, b"x", ssl=first.client_context())
+        with pytest.raises(TypeError, match="context"):
+            server.reload_tls(None)  # type: ignore[arg-type]  # what is tested
+    async with asyncnet.tcp.Server(echo) as server:
+        with pytest.raises(asyncnet.StateError, match="ssl="):
+            server.reload_tls(second.server_context())
+
+
+# ---- the end
+
+
+async def test_close_lets_handlers_finish() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(stream: asyncnet.tcp.Stream) -> None:
+        await go_on.wait()
+        await stream.send(b"finished")
+
+    async with asyncnet.tcp.Server(slow) as server:
+        asking = asyncio.create_task(ask(server.port))
+        while not server.connections:
+            await asyncio.sleep(0)
+        closing = asyncio.create_task(server.close(grace=10))
+        await asyncio.sleep(0)
+        with pytest.raises(asyncnet.ConnectError):
+            await ask(server.port)
+        assert not closing.done()
+        go_on.set()
+        assert await asking == b"finished"
+        await closing
+        assert server.closed
+
+
+async def test_close_cancels_after_the_grace_and_aborts_what_resists() -> None:
+    cancelled = asyncio.Event()
+
+    async def stubborn(stream: asyncnet.tcp.Stream) -> None:
+        try:
+            await stream.receive()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with asyncnet.tcp.Server(stubborn) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            while not server.connections:
+                await asyncio.sleep(0)
+            await server.close(grace=0.05)
+            assert cancelled.is_set()
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                if await stream.receive(timeout=10) == b"":
+                    raise EOFError
+
+
+async def test_handler_may_close_its_own_server() -> None:
+    async def closer(stream: asyncnet.tcp.Stream) -> None:
+        await stream.send(b"bye")
+        await server.close(grace=0)
+
+    async with asyncnet.tcp.Server(closer) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            assert await stream.receive_exactly(3) == b"bye"
+            await server.serve_forever()
+        assert server.closed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signals_drain(number: signal.Signals) -> None:
+    async with asyncnet.tcp.Server(echo) as server:
+        serving = asyncio.create_task(server.serve_forever(signals=True))
+        assert await ask(server.port) == b"hello"
+        os.kill(os.getpid(), number)
+        await serving
+        assert server.closed
+    await server.serve_forever()
+    with pytest.raises(asyncnet.StateError, match="never opened"):
+        await asyncnet.tcp.Server(echo).serve_forever()
+
+
+async def test_address_in_use_is_one_clear_line() -> None:
+    async with asyncnet.tcp.Server(echo) as server:
+        with pytest.raises(asyncnet.ConnectError, match="Address already in use") as caught:
+            await asyncnet.tcp.Server(echo, port=server.port).open()
+        assert caught.value.errno == 98
+        assert caught.value.phase == "listen"
+
+
+async def test_reuse_port_shares_it() -> None:
+    async with (
+        asyncnet.tcp.Server(echo, reuse_port=True) as first,
+        asyncnet.tcp.Server(echo, port=first.port, reuse_port=True) as second,
+    ):
+        assert first.port == second.port
+        assert await ask(first.port) == b"hello"
+
+
+async def test_dead_unix_socket_is_replaced_and_a_live_one_is_not(tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "socket")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    async with asyncnet.tcp.Server(echo, path=path):
+        with pytest.raises(asyncnet.ConnectError, match="in use"):
+            await asyncnet.tcp.Server(echo, path=path).open()
+    with pytest.raises(asyncnet.ConnectError):
+        await asyncnet.tcp.Server(echo, path=os.path.join(tmp_path, "none", "socket")).open()
+
+
+async def test_running_out_of_descriptors_pauses_and_recovers() -> None:
+    fillers: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with asyncnet.tcp.Server(echo) as server:
+        assert await ask(server.port) == b"hello"
+        waiting = socket.create_connection(("127.0.0.1", server.port))
+        try:
+            waiting.setblocking(False)
+            # The connection waits in the backlog; from here on nobody gets a descriptor.
+            in_use = max(int(name) for name in os.listdir("/proc/self/fd"))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 1, hard))
+            with contextlib.suppress(OSError):
+                while True:
+                    fillers.append(os.open("/dev/null", os.O_RDONLY))
+            while not server.stats.exhausted:
+                await asyncio.sleep(0)
+            turns = 0
+            exhausted = server.stats.exhausted
+            for turns in range(1000):
+                await asyncio.sleep(0)
+            assert turns == 999
+            assert server.stats.exhausted <= exhausted + 1  # it does not spin
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert await ask(server.port) == b"hello"
+        finally:
+            for filler in fillers:
+                os.close(filler)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            waiting.close()
+
+
+async def test_bad_arguments() -> None:
+    with pytest.raises(TypeError, match="handler"):
+        asyncnet.tcp.Server(None)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(TypeError, match="ssl"):
+        asyncnet.tcp.Server(echo, ssl=True)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(ValueError, match="max_connections"):
+        asyncnet.tcp.Server(echo, max_connections=0)
+    with pytest.raises(asyncnet.StateError, match="not open"):
+        _ = asyncnet.tcp.Server(echo).port
+
+
+async def test_context_of_the_opener_is_not_the_handlers() -> None:
+    """Background tasks start in an empty context: a dialer in use where the server was opened is not used by it."""
+    seen: list[object] = []
+
+    async def look(stream: asyncnet.tcp.Stream) -> None:
+        from asyncnet.core.dialer import current_dialer
+
+        seen.append(current_dialer())
+
+    mine = asyncnet.Dialer()
+    with asyncnet.use(mine):
+        async with asyncnet.tcp.Server(look) as server:
+            await ask(server.port, b"")
+    assert seen
+    assert seen[0] is not mine
+
+
