@@ -9,7 +9,6 @@ import os
 import resource
 import signal
 import socket
-import ssl
 
 import pytest
 
@@ -264,11 +263,9 @@ async def test_running_out_of_descriptors_pauses_and_recovers() -> None:
                     fillers.append(os.open("/dev/null", os.O_RDONLY))
             while not server.stats.exhausted:
                 await asyncio.sleep(0)
-            turns = 0
             exhausted = server.stats.exhausted
-            for turns in range(1000):
+            for _ in range(1000):
                 await asyncio.sleep(0)
-            assert turns == 999
             assert server.stats.exhausted <= exhausted + 1  # it does not spin
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert await ask(server.port) == b"hello"

@@ -240,7 +240,7 @@ async def test_receive_cancelled_after_the_bytes_came_loses_none(method: str) ->
         task = asyncio.create_task(getattr(stream, method)(*arguments))
         await asyncio.sleep(0)
         gate.set()
-        while stream.bytes_received < 5:  # noqa: ASYNC110 - the very turn matters
+        while stream.bytes_received < 5:
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,8 +18,8 @@ Send, Close, Cut, Stall, Expect = testing.Send, testing.Close, testing.Cut, test
 
 
 @pytest.fixture(scope="module")
-def authority() -> Iterator[testing.CertificateAuthority]:
-    yield testing.CertificateAuthority()
+def authority() -> testing.CertificateAuthority:
+    return testing.CertificateAuthority()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,9 @@ async def test_bytes_both_ways(server_context: ssl.SSLContext, trust: ssl.SSLCon
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-async def test_both_versions(version: str, server_context: ssl.SSLContext, authority: testing.CertificateAuthority) -> None:
+async def test_both_versions(
+    version: str, server_context: ssl.SSLContext, authority: testing.CertificateAuthority
+) -> None:
     context = authority.client_context()
     context.maximum_version = context.minimum_version = getattr(ssl.TLSVersion, version)
     with testing.TCPServer(ssl=server_context) as server:
@@ -127,8 +129,9 @@ async def test_garbage_after_the_handshake_is_a_protocol_error(
         """Relay, and flip a bit of the 10,000th byte that the server sends."""
 
         async def up() -> None:
-            async for chunk in downstream:
-                await upstream.send(chunk)
+            with contextlib.suppress(asyncnet.AsyncNetError):
+                async for chunk in downstream:
+                    await upstream.send(chunk)
 
         async with asyncnet.tcp.Client(server.host, server.port) as upstream:
             task = asyncio.create_task(up())
@@ -179,7 +182,9 @@ async def test_upgrade(server_context: ssl.SSLContext, trust: ssl.SSLContext) ->
             await stream.start_tls(trust)
 
 
-async def test_upgrade_verifies_the_name_that_was_dialled(server_context: ssl.SSLContext, trust: ssl.SSLContext) -> None:
+async def test_upgrade_verifies_the_name_that_was_dialled(
+    server_context: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
     dialer = asyncnet.Dialer(hosts={"mail.example": "127.0.0.1"})
     async with (
         _upgrading(server_context) as server,
