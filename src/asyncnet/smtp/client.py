@@ -81,7 +81,8 @@ class Client(BaseClient):
         )
         super().__init__(peer=self._options.peer, timeout=timeout)
         self._session: Session | None = None
-        self._lanes = Lanes(1, spent=lambda session: False, retire=lambda session: None)
+        # No room for a second connection: who waits when the only one is lost is told so by `_drop`.
+        self._lanes = Lanes(0, spent=lambda session: False, retire=Session.abort)
 
     @property
     def extensions(self) -> Extensions:
@@ -117,18 +118,15 @@ class Client(BaseClient):
         async with operation:
             turn = await self._lanes.acquire(mail)
             session = turn.session
-            if session is None:
-                self._lanes.release(None)
-                raise ConnectionLost("the connection was dropped")
+            assert session is not None
             try:
                 return await session.carry(
                     operation, mail, turn.transaction, next_flight=lambda: self._lanes.next_flight(session)
                 )
             finally:
-                if session.busy:
+                self._lanes.release(session)
+                if not self._lanes.count:
                     self.abort()
-                else:
-                    self._lanes.release(session)
 
     async def _open(self, operation: Operation) -> None:
         dialer = self._options.dialer or current_dialer()
@@ -139,8 +137,8 @@ class Client(BaseClient):
         self._lanes.release(self._session)
 
     async def _goodbye(self) -> None:
-        if self._session is not None:
-            await self._session.quit()
+        assert self._session is not None
+        await self._session.quit()
 
     def _drop(self) -> None:
         self._lanes.abort(lambda: ConnectionLost("the client was closed before the message was sent"))

@@ -171,7 +171,7 @@ class Session:
         provider = self._options.token
         assert callable(provider)
         token = await provider()
-        if not isinstance(token, str) or not token.isprintable():
+        if not isinstance(token, str) or not token or not token.isprintable():
             raise TypeError("the token function must return a str of printable characters")
         return token
 
@@ -195,7 +195,7 @@ class Session:
                 raise ProtocolError(f"the server asks for more than {mechanism.name} has")
             await self._send(base64.b64encode(answer) + b"\r\n")
             reply = await self._reply()
-        if reply.code == 334 or not (200 <= reply.code < 300 or 400 <= reply.code < 600):
+        if reply.code != 235 and not 400 <= reply.code < 600:
             raise ProtocolError(f"the server answered AUTH with {reply.code}")
         return reply
 
