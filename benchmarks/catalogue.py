@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import start, tcp
+from . import start, tcp, udp
 from .model import Scenario
 
 __all__ = ["scenarios"]
 
-PROTOCOLS = (start, tcp)
+PROTOCOLS = (start, tcp, udp)
 
 
 def scenarios() -> list[Scenario]:

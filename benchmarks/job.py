@@ -13,7 +13,7 @@ from typing import Any
 
 from .memory import peak_bytes, user_bytes
 
-__all__ = ["BulkJob", "EchoJob", "Job", "Talk", "pattern"]
+__all__ = ["BulkJob", "DatagramJob", "EchoJob", "Job", "Talk", "pattern"]
 
 PATTERN_PERIOD = 1048573  # as in peers/common.h
 
@@ -86,7 +86,11 @@ class Job:
         if ordered := sorted(self.latencies()):
             message["p50"] = ordered[len(ordered) // 2]
             message["p99"] = ordered[len(ordered) * 99 // 100]
-        print(json.dumps(message), flush=True)
+        print(json.dumps(message | self.counted()), flush=True)
+
+    def counted(self) -> dict[str, int]:
+        """What else the report says: how much was done, where the contender decides it."""
+        return {}
 
 
 Talk = tuple[list[bytes], list[bytes], list[float]]  # messages to send, replies and seconds to append to
@@ -145,6 +149,38 @@ class BulkJob(Job):
             raise ValueError(f"received {self.received} of {total} bytes")
         if bytes(self.last) != pattern(total - len(self.last), len(self.last)):
             raise ValueError("the last bytes received are not the last bytes sent")
+
+
+class DatagramJob(Job):
+    """Receive at least `count` datagrams of `size` bytes out of a flood, or send exactly that many.
+
+    Phases: receive, begun when the first datagrams have come and not counting those; send.
+    """
+
+    datagrams = 0  # how many were received after the phase began
+    received = 0  # their bytes
+    last = b""
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.count = self.number("count")
+        self.size = self.number("size")
+
+    def payloads(self) -> list[bytes]:
+        """A thousand datagrams to send, again and again; `count` is a multiple of their number."""
+        return [number.to_bytes(8, "little") + b"x" * (self.size - 8) for number in range(min(1000, self.count))]
+
+    def check(self) -> None:
+        if "receive" not in self._walls:
+            return  # what was sent the other side has counted
+        if self.datagrams < self.count or self.received != self.datagrams * self.size:
+            raise ValueError(f"received {self.datagrams} datagrams with {self.received} bytes")
+        number = int.from_bytes(self.last[:8], "little")
+        if self.last[8:] != b"x" * (self.size - 8) or number < self.datagrams - 1:
+            raise ValueError(f"the last datagram is not one that was sent, or came too early: number {number}")
+
+    def counted(self) -> dict[str, int]:
+        return {"datagrams": self.datagrams, "bytes": self.received}
 
 
 def pattern(start: int, size: int) -> bytes:

@@ -92,7 +92,7 @@ class Goal:
         aim: where we would like to be.
         metric: key of the metric.
         ours: our contender; scenarios with two ways of ours name it.
-        when: the case values it holds for, such as `{"loop": "asyncio", "heap": "used"}`; absent = any.
+        when: the case values it holds for, such as `{"loop": "asyncio"}`; absent = any, `None` = not set.
     """
 
     peer: str | None
@@ -100,7 +100,7 @@ class Goal:
     aim: float | None = None
     metric: str = "rate"
     ours: str = OURS
-    when: Mapping[str, str | int] = field(default_factory=dict)
+    when: Mapping[str, str | int | None] = field(default_factory=dict)
 
     def concerns(self, case: Case) -> bool:
         """Whether the case is one that this goal is about."""
@@ -160,8 +160,7 @@ class Case:
     @property
     def title(self) -> str:
         """Name and choices in one line."""
-        chosen = [f"{value:,} {name}" if isinstance(value, int) else value
-                  for name, value in self.settings.items() if name in SHOWN]
+        chosen = [SHOWN[name].format(value) for name, value in self.settings.items() if name in SHOWN]
         parts = [self.scenario.name, self.role, *chosen]
         if self.scenario.loops:
             parts.append(f"{self.loop} loop")
@@ -190,5 +189,6 @@ class Case:
         return replace(self, settings=changed)
 
 
-SHOWN = ("connections", "bytes", "direction")  # settings that tell cases of a scenario apart
+# Settings that tell the cases of a scenario apart, and how a title says them.
+SHOWN = {"connections": "{:,} connections", "size": "{:,} B", "to": "to {}", "sender": "{}"}
 SCALED = ("messages", "cycles", "total", "count")  # settings that are only an amount of work

@@ -74,10 +74,12 @@ class Child:
         self.core = core
         self.name = name
         self.deadline = deadline
+        self.waited = 0.0  # known at the end
         self._unread = b""
 
     def __enter__(self) -> Self:
-        self._ends = time.monotonic() + self.deadline
+        self._started = time.monotonic()
+        self._ends = self._started + self.deadline
         self._errors = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(
@@ -92,6 +94,7 @@ class Child:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.waited = self._waited()
         self._process.kill()  # does nothing when it has ended
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             assert pipe is not None
@@ -125,6 +128,14 @@ class Child:
         if message.get("event") != event:
             raise WrongResult(f"{self.name} said {message} instead of {event}")
         return message
+
+    def _waited(self) -> float:
+        """The share of its life that it was held up because somebody else's work had its core."""
+        try:
+            waited = int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0.0
+        return waited / 1e9 / (time.monotonic() - self._started)
 
     def _line(self, event: str) -> bytes:
         """The next line of its output; empty at the end."""

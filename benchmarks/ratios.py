@@ -16,6 +16,11 @@ class Ratio(NamedTuple):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """Median and range, two decimals or two digits where that says more."""
+        middle, low, high = (f"{one:.2f}" if one >= 0.1 else f"{one:.2g}" for one in self)
+        return f"{middle} ({low} … {high})"
+
 
 def compare(ours: Sequence[float], theirs: Sequence[float]) -> Ratio | None:
     """Ours divided by theirs, round by round; `None` when no round has both."""

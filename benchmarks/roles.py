@@ -11,17 +11,17 @@ from .memory import peak_bytes, user_bytes
 from .model import Case, Contender, Sample, WrongResult
 from .process import Child, choose_cores, python
 
-__all__ = ["AgainstServer", "Message", "UnderLoad", "task"]
+__all__ = ["AgainstServer", "Message", "UnderFlood", "UnderLoad", "task"]
 
 Message = dict[str, Any]
 
 
-def task(case: Case, contender: Contender, job: str, port: int) -> list[str]:
-    """The command of the process that runs the contender."""
+def task(case: Case, contender: Contender, job: str, port: int, *, reports: bool = True) -> list[str]:
+    """The command of the process that runs the contender; with `reports` it ends and says what it measured."""
     given = {
         "job": job,
         "function": contender.functions[case.role],
-        "role": "client" if case.role != "server" else "server",
+        "reports": reports,
         "heap": case.heap,
         "loop": case.loop,
         "port": port,
@@ -53,7 +53,8 @@ class AgainstServer:
             with Child(command, core=cores.contender, name=contender.name) as child:
                 report = child.message("result")
             server.finish()
-            return self.judge(case, report, server.message("result"))
+            counted = server.message("result")
+        return {**self.judge(case, report, counted), "waited": max(child.waited, server.waited)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class UnderLoad:
     def run(self, case: Case, contender: Contender) -> Sample:
         """One run in fresh processes."""
         cores = choose_cores()
-        with Child(task(case, contender, self.job, 0), core=cores.contender, name=contender.name) as server:
+        command = task(case, contender, self.job, 0, reports=False)
+        with Child(command, core=cores.contender, name=contender.name) as server:
             port = (server.message("ready"))["port"]
             before = user_bytes(server.pid)
             command = self.load(case, port, server.pid)
@@ -88,4 +90,28 @@ class UnderLoad:
                 raise WrongResult(f"{contender.name} ended under load with status {server.ended}")
             report["held"] = held
             report["peak_kib"] = (peak_bytes(server.pid) or 0) // 1024
-        return self.judge(case, report)
+        return {**self.judge(case, report), "waited": max(server.waited, load.waited)}
+
+
+@dataclass(frozen=True, slots=True)
+class UnderFlood:
+    """The contender is a server that gets more than it can take until it has had enough; it measures itself.
+
+    Args:
+        job: the class of its job, as `module:name`.
+        flood: the command of the flood, for the port of the contender.
+        judge: checks the report against the case and makes the sample.
+    """
+
+    job: str
+    flood: Callable[[Case, int], list[str]]
+    judge: Callable[[Case, Message], Sample]
+
+    def run(self, case: Case, contender: Contender) -> Sample:
+        """One run in fresh processes."""
+        cores = choose_cores()
+        with Child(task(case, contender, self.job, 0), core=cores.contender, name=contender.name) as server:
+            port = server.message("ready")["port"]
+            with Child(self.flood(case, port), core=cores.other, name=f"the flood on {contender.name}") as flood:
+                report = server.message("result")
+        return {**self.judge(case, report), "waited": max(server.waited, flood.waited)}

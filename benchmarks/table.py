@@ -9,6 +9,8 @@ from .rounds import Outcome
 
 __all__ = ["goal_lines", "listing", "met", "table"]
 
+DISTURBED = 0.05  # the share of a process's life spent waiting for its core from which a run is called so
+
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned: the first column to the left, the others to the right."""
@@ -32,12 +34,16 @@ def table(outcome: Outcome) -> str:
     lines = [case.title, *("  " + line for line in _columns(rows))]
     lines += [f"  skipped: {name} ({missing} is not installed)" for name, missing in outcome.skipped.items()]
     lines += ["  " + line for line in goal_lines(outcome)]
+    runs = [sample.get("waited", 0.0) for samples in outcome.samples.values() for sample in samples]
+    if disturbed := sum(waited > DISTURBED for waited in runs):
+        lines.append(f"  disturbed: in {disturbed} of {len(runs)} runs other work had the core for more than "
+                     f"{DISTURBED:.0%} of the time; CPU time is the better guide")  # fmt: skip
     return "\n".join(lines)
 
 
 def _ratio(outcome: Outcome, name: str, metric: Metric) -> str:
     ratio = None if name == OURS else outcome.ratio(name, metric.key)
-    return f"{ratio.median:.2f} ({ratio.low:.2f} … {ratio.high:.2f})" if ratio else ""
+    return str(ratio) if ratio else ""
 
 
 def _cell(outcome: Outcome, name: str, metric: Metric) -> str:
@@ -72,12 +78,14 @@ def goal_lines(outcome: Outcome) -> Iterable[str]:
         sign = "≥" if metric.more_is_better else "≤"
 
         def show(number: float, goal: Goal = goal, metric: Metric = metric) -> str:
-            return f"{number:.2f} × {goal.peer}" if goal.peer else f"{metric.show(number)} ({metric.title})"
+            return f"{number:.3g} × {goal.peer}" if goal.peer else f"{metric.show(number)} ({metric.title})"
 
         bounds = (("goal", goal.bound), ("aim", goal.aim))
         wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number]
         verdict = "SHORT" if within is False else "aim reached" if aimed else "met" if within else "below the aim"
-        yield f"{metric.title}: {show(value)}; {', '.join(wanted)}: {verdict}"
+        by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and goal.metric == "rate" else None
+        note = f" (by CPU time {1 / by_cpu.median:.3g} ×)" if by_cpu else ""
+        yield f"{goal.ours}, {metric.title}: {show(value)}{note}; {', '.join(wanted)}: {verdict}"
 
 
 def listing(scenarios: Iterable[Scenario]) -> str:

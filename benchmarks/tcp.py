@@ -76,6 +76,7 @@ def _connections(case: Case, report: Message) -> Sample:
     opened = case.number("connections") * case.number("cycles")
     sample = _sample(report, ("open", "echo", "close"), opened)
     sample["echo_rate"] = opened * case.number("messages") / report["phases"]["echo"]["wall"]
+    sample["cpu_connection"] = sample["cpu"]
     return sample
 
 
@@ -88,6 +89,7 @@ def _many(case: Case, report: Message) -> Sample:
     connections = case.number("connections")
     sample = dict(_echoes(case, report))
     sample["opens_per_cpu"] = connections / report["phases"]["open"]["cpu"]
+    sample["cpu_connection"] = sum(report["phases"][name]["cpu"] for name in ("open", "echo", "close")) / connections
     held = report.get("held", {})
     if held.get("open") is not None and held.get("close") is not None:
         sample["held"] = (held["close"] - held["open"]) / connections
@@ -141,7 +143,7 @@ MANY = Scenario(
     operation="echo",
     roles=_echo_roles(_many),
     grid=(
-        {"connections": 10_000, "messages": 3, "size": 64, "warm": 0, "cycles": 1}
+        {"connections": 10_000, "messages": 10, "size": 64, "warm": 0, "cycles": 1}
         | {"batch": 500, "hold": 1, "memory": 1},
     ),
     contenders=_contenders(),
@@ -150,6 +152,7 @@ MANY = Scenario(
         Metric("held", "KiB each", 1 / 1024),
         RATE,
         Metric("cpu", "CPU µs/echo", 1e6, compared=True),
+        Metric("cpu_connection", "CPU µs/conn.", 1e6),
         *LATENCY,
         PEAK,
     ),

@@ -1,10 +1,11 @@
 /* datagrams: the other side of the UDP scenarios.
  *
- *   datagrams flood PORT SIZE         send to 127.0.0.1:PORT as fast as the kernel takes it, until standard input ends
- *   datagrams answer SIZE             wait for one datagram, then flood its sender
+ *   datagrams flood PORT SIZE MERGE   send to 127.0.0.1:PORT as fast as the kernel takes it, until standard input ends;
+ *                                     with MERGE the kernel cuts the datagrams out of larger blocks (GSO)
+ *   datagrams answer SIZE MERGE       wait for one datagram, then flood its sender
  *   datagrams sink GRO                count what comes until standard input ends
  *   datagrams receive COUNT           as a contender: be ready, receive COUNT datagrams by recvmmsg, report
- *   datagrams send PORT COUNT SIZE    as a contender: send COUNT datagrams with segmentation offload, report
+ *   datagrams send PORT COUNT SIZE    as a contender: send COUNT datagrams (or a few more) with GSO, report
  *
  * A datagram begins with its number (8 bytes, little-endian); the rest is 'x'. */
 
@@ -25,12 +26,11 @@ static struct iovec vectors[BATCH];
 static struct mmsghdr headers[BATCH];
 static char controls[BATCH][64];
 
-static void prepare(size_t size, struct sockaddr_in *to) {
+static void prepare(size_t size) {
     for (int i = 0; i < BATCH; i++) {
         memset(space[i], 'x', size);
         vectors[i] = (struct iovec){space[i], size};
         headers[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
-        if (to) headers[i].msg_hdr.msg_name = to, headers[i].msg_hdr.msg_namelen = sizeof *to;
     }
 }
 
@@ -49,31 +49,43 @@ static void big_buffer(int fd) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 }
 
-static void flood(int fd, struct sockaddr_in to, size_t size) {
-    uint64_t number = 0;
-    prepare(size, &to);
-    fcntl(fd, F_SETFL, 0);
-    double wall = now();
-    for (long turn = 0; turn % 64 || !stopped(); turn++) {
-        for (int i = 0; i < BATCH; i++) {
-            uint64_t head = htole64(number + i);
-            memcpy(space[i], &head, sizeof head);
-        }
-        int n = sendmmsg(fd, headers, BATCH, 0);
-        if (n < 0 && errno != ECONNREFUSED && errno != ENOBUFS && errno != EAGAIN) die("sendmmsg");
-        number += n > 0 ? n : 0;
+/* One system call: a batch of single datagrams, or one block that the kernel cuts into datagrams. */
+static int send_batch(int fd, uint64_t number, size_t size, int merge) {
+    int most = merge ? (int)(65507 / size < 64 ? 65507 / size : 64) : BATCH;
+    for (int i = 0; i < most; i++) {
+        uint64_t head = htole64(number + i);
+        memcpy(merge ? space[0] + i * size : space[i], &head, sizeof head);
     }
+    int sent = merge ? (send(fd, space[0], most * size, 0) < 0 ? -1 : most) : sendmmsg(fd, headers, BATCH, 0);
+    if (sent < 0 && errno != ECONNREFUSED && errno != ENOBUFS && errno != EAGAIN) die("send");
+    return sent < 0 ? 0 : sent;
+}
+
+static void segment(int fd, int size) {
+    if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size)) die("UDP_SEGMENT");
+    memset(space[0], 'x', sizeof space[0]);
+}
+
+static void flood(int fd, struct sockaddr_in to, size_t size, int merge) {
+    uint64_t number = 0;
+    prepare(size);
+    fcntl(fd, F_SETFL, 0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) die("connect"); /* saves the kernel a route for each */
+    if (merge) segment(fd, size);
+    double wall = now();
+    for (long turn = 0; turn % 64 || !stopped(); turn++) number += send_batch(fd, number, size, merge);
     printf("{\"event\": \"result\", \"datagrams\": %lu, \"wall\": %.9f}\n", (unsigned long)number, now() - wall);
 }
 
-static void answer(size_t size) {
+static void answer(size_t size, int merge) {
     struct sockaddr_in from;
     socklen_t length = sizeof from;
     int fd = bound(SOCK_DGRAM, "127.0.0.1", 0);
     ready(fd);
     struct pollfd both[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
     poll(both, 2, -1);
-    if (recvfrom(fd, space[0], sizeof space[0], 0, (struct sockaddr *)&from, &length) >= 0) flood(fd, from, size);
+    if (recvfrom(fd, space[0], sizeof space[0], 0, (struct sockaddr *)&from, &length) >= 0)
+        flood(fd, from, size, merge);
 }
 
 /* How many datagrams a message holds: one, or what GRO has merged. */
@@ -101,11 +113,19 @@ static int receive_batch(int fd, long *datagrams, long *bytes) {
     return n;
 }
 
+/* How many the kernel had no room for (blocks of several that stay together count once). */
+static unsigned dropped(int fd) {
+    uint32_t numbers[9] = {0}; /* SK_MEMINFO_DROPS is the ninth */
+    socklen_t size = sizeof numbers;
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, numbers, &size)) die("SO_MEMINFO");
+    return numbers[8];
+}
+
 static void sink(int gro) {
     long datagrams = 0, bytes = 0;
     double first = 0, last = 0;
     int fd = bound(SOCK_DGRAM, "127.0.0.1", 0);
-    prepare(sizeof space[0], NULL);
+    prepare(sizeof space[0]);
     big_buffer(fd);
     if (gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &gro, sizeof gro)) die("UDP_GRO");
     ready(fd);
@@ -118,8 +138,8 @@ static void sink(int gro) {
         }
         if (both[1].revents) break;
     }
-    printf("{\"event\": \"result\", \"datagrams\": %ld, \"bytes\": %ld, \"wall\": %.9f}\n", datagrams, bytes,
-           last - first);
+    printf("{\"event\": \"result\", \"datagrams\": %ld, \"bytes\": %ld, \"dropped\": %u, \"wall\": %.9f}\n", datagrams,
+           bytes, dropped(fd), last - first);
 }
 
 static void report(const char *phase, double wall, double cpu, long count, long bytes) {
@@ -132,7 +152,7 @@ static void receive(long count) {
     long datagrams = 0, bytes = 0;
     double wall = 0, cpu = 0;
     int fd = bound(SOCK_DGRAM, "127.0.0.1", 0);
-    prepare(sizeof space[0], NULL);
+    prepare(sizeof space[0]);
     ready(fd);
     struct pollfd p = {.fd = fd, .events = POLLIN};
     while (datagrams < count) {
@@ -145,28 +165,20 @@ static void receive(long count) {
 
 static void send_all(int port, long count, int size) {
     struct sockaddr_in to = address("127.0.0.1", port);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), most = 65507 / size < 64 ? 65507 / size : 64;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    long number = 0;
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to)) die("connect");
-    if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size)) die("UDP_SEGMENT");
-    memset(space[0], 'x', (size_t)most * size);
+    segment(fd, size);
     double wall = now(), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
-    for (uint64_t number = 0; number < (uint64_t)count;) {
-        int n = count - number < (uint64_t)most ? (int)(count - number) : most;
-        for (int i = 0; i < n; i++) {
-            uint64_t head = htole64(number + i);
-            memcpy(space[0] + (size_t)i * size, &head, sizeof head);
-        }
-        if (send(fd, space[0], (size_t)n * size, 0) < 0) die("send");
-        number += n;
-    }
-    report("send", now() - wall, clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, count, count * size);
+    while (number < count) number += send_batch(fd, number, size, 1);
+    report("send", now() - wall, clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, number, number * size);
 }
 
 int main(int argc, char **argv) {
     const char *mode = argc > 2 ? argv[1] : "";
-    if (!strcmp(mode, "flood") && argc == 4)
-        flood(bound(SOCK_DGRAM, "127.0.0.1", 0), address("127.0.0.1", atoi(argv[2])), atol(argv[3]));
-    else if (!strcmp(mode, "answer")) answer(atol(argv[2]));
+    if (!strcmp(mode, "flood") && argc == 5)
+        flood(bound(SOCK_DGRAM, "127.0.0.1", 0), address("127.0.0.1", atoi(argv[2])), atol(argv[3]), atoi(argv[4]));
+    else if (!strcmp(mode, "answer") && argc == 4) answer(atol(argv[2]), atoi(argv[3]));
     else if (!strcmp(mode, "sink")) sink(atoi(argv[2]));
     else if (!strcmp(mode, "receive")) receive(atol(argv[2]));
     else if (!strcmp(mode, "send") && argc == 5) send_all(atoi(argv[2]), atol(argv[3]), atoi(argv[4]));
