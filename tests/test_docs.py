@@ -98,6 +98,8 @@ def routes() -> dict[str, Any]:
     html = testing.Response(200, {"Content-Type": "text/html; charset=utf-8"}, HTML)
     return {
         "/": html,
+        "/static/img/python-logo.png": testing.Response(200, {"Content-Type": "image/png"}, picture("PNG")),
+        "POST /v1/items": testing.Response(201, {"Content-Type": "application/json"}, '{"id": 1}'),
         "/more": html,
         "/logo.png": testing.Response(200, {"Content-Type": "image/png"}, picture("PNG")),
         "/photo.jpg": testing.Response(200, {"Content-Type": "image/jpeg"}, picture("JPEG")),
@@ -118,18 +120,17 @@ RECORDS: dict[tuple[str, str], Any] = {
     ("mail.example.org", "A"): ["127.0.0.1"],
     ("backup.example.org", "A"): ["127.0.0.1"],
     ("smtp.example.org", "A"): ["127.0.0.1"],
-    ("echo.example.org", "A"): ["127.0.0.1"],
     ("1.0.0.127.in-addr.arpa", "PTR"): "example.org",
 }
 
-USERS = {"me@example.org": "secret"}
+USERS = {"me@example.org": "secret", "ann": "secret"}
+WEB = ("example.org", "www.example.org", "api.example.org", "www.python.org")
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[SimpleNamespace]:
     ca = testing.CertificateAuthority()
-    names = ("example.org", "www.example.org", "smtp.example.org", "echo.example.org", "localhost", "127.0.0.1")
-    context = ca.server_context(*names)
+    context = ca.server_context(*WEB, "smtp.example.org", "localhost", "127.0.0.1")
     with contextlib.ExitStack() as stack:
         start = stack.enter_context
         yield SimpleNamespace(
@@ -138,7 +139,6 @@ def servers() -> Iterator[SimpleNamespace]:
             http=start(testing.HTTPServer(routes())),
             https=start(testing.HTTPServer(routes(), ssl=context)),
             tcp=start(testing.TCPServer()),
-            tls=start(testing.TCPServer(ssl=context)),
             udp=start(testing.UDPServer()),
             smtp=start(testing.SMTPServer(starttls=context, users=USERS)),
             smtps=start(testing.SMTPServer(ssl=context, users=USERS)),
@@ -147,15 +147,11 @@ def servers() -> Iterator[SimpleNamespace]:
 
 def loopback(servers: SimpleNamespace) -> Loopback:
     places = {}
-    for name in ("example.org", "www.example.org"):
+    for name in WEB:
         places[name, 80] = servers.http.address
         places[name, 443] = servers.https.address
     places["smtp.example.org", 587] = servers.smtp.address
     places["smtp.example.org", 465] = servers.smtps.address
-    places["echo.example.org", 7] = servers.tcp.address
-    places["echo.example.org", 443] = servers.tls.address
-    # Datagrams have no certificate to be told by, so their echo has a port of its own in the examples.
-    places["echo.example.org", 9007] = servers.udp.address
     resolver = asyncnet.dns.Resolver(nameservers=[servers.dns.nameserver], hosts_file=False)
     return Loopback(places, resolver=resolver, ssl_context=servers.ca.client_context())
 
@@ -251,19 +247,43 @@ def examples() -> Iterator[Any]:
                 yield pytest.param(block, id=f"{path.stem}-{heading[-1] if heading else block.line}")
 
 
+# Examples that go on until somebody ends them; the rest has to end by itself.
+ENDLESS = {"udp-Server"}
+
+
+def example_names(place: str, servers: SimpleNamespace, dialer: Loopback) -> dict[str, Any]:
+    """What an example may take for granted, by the page that it is on."""
+    server = {"udp": servers.udp, "smtp": servers.smtp}.get(place.partition("-")[0], servers.tcp)
+    return {
+        "asyncnet": asyncnet,
+        "asyncio": asyncio,
+        "testing": testing,
+        "ca": servers.ca,
+        "dialer": dialer,
+        "message": asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="Hi", text="Hello"),
+        "port": server.port,
+        "secret": "secret",
+        "server": server,
+        "url": "https://www.example.org/archive.tar.gz",
+    }
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize("block", list(examples()))
-async def test_the_examples_of_docstrings_run(block, servers, tmp_path, monkeypatch):
+async def test_the_examples_of_docstrings_run(block, servers, tmp_path, monkeypatch, request):
+    place = next(name for name in ENDLESS | {request.node.callspec.id} if name in request.node.callspec.id)
     monkeypatch.chdir(tmp_path)
     dialer = loopback(servers)
-    message = asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="Hi", text="Hello")
-    namespace = {
-        "asyncnet": asyncnet, "asyncio": asyncio, "testing": testing, "ca": servers.ca, "server": servers.tcp,
-        "dialer": dialer, "message": message,
-    }  # fmt: skip
+    namespace = example_names(place.removeprefix("asyncio-").removeprefix("uvloop-"), servers, dialer)
     try:
         with asyncnet.use(dialer):
-            await run_block(block, "example", namespace)
+            async with asyncnet.http.Client() as namespace["client"]:
+                if place in ENDLESS:
+                    with pytest.raises(TimeoutError):
+                        async with asyncio.timeout(0.2):
+                            await run_block(block, place, namespace)
+                else:
+                    await run_block(block, place, namespace)
     finally:
         await dialer.resolver.close()
 

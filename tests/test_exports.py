@@ -17,7 +17,8 @@ import asyncnet
 from house import PROTOCOLS, ROOT, SOURCE, House
 
 HOUSE = House()
-PACKAGES = [name for name, module in HOUSE.modules.items() if module.package and module.area not in ("", "core", "commands")]
+PRIVATE = ("", "core", "commands")  # the root apart, nobody imports from these
+PACKAGES = [name for name, module in HOUSE.modules.items() if module.package and module.area not in PRIVATE]
 PUBLIC = ["asyncnet", "asyncnet.errors", *PACKAGES]
 PAGES = ROOT / "docs" / "reference"
 

@@ -66,9 +66,9 @@ class Dialer:
 
     Example:
         ```python
-        safe = asyncnet.Dialer(allow=asyncnet.public_only)
-        with asyncnet.use(safe):
-            page = await asyncnet.http.fetch("https://example.org/")
+        inside = asyncnet.Dialer(hosts={"api.example.org": "127.0.0.1"})
+        with asyncnet.use(inside):
+            answer = await asyncnet.tcp.exchange("api.example.org", server.port, b"ping")
         ```
     """
 
