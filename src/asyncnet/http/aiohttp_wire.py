@@ -102,6 +102,11 @@ class _Handler(ResponseHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # Asked for after each read; most of the time nothing was paused.
+        if self._reading_paused or getattr(self, "_buffer_paused", False):
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None and self._was_cut(exc):
@@ -248,12 +253,17 @@ class AiohttpConnection:
 class AiohttpResponse:
     """One response; see `wire.WireResponse`."""
 
-    __slots__ = ("_payload", "_rescued", "headers", "reason", "status")
+    __slots__ = ("_payload", "_rescued", "coded", "headers", "length", "reason", "sets_cookies", "status")
 
     def __init__(self, message: Any, payload: Any) -> None:
         self.status: int = message.code
         self.reason: str = message.reason
-        self.headers = Headers([(_text(name), _text(value)) for name, value in message.raw_headers])
+        self.headers = Headers.from_raw(message.raw_headers)
+        fields = message.headers  # a multidict in C
+        self.coded: bool = "Content-Encoding" in fields
+        self.sets_cookies: bool = "Set-Cookie" in fields
+        length: str = fields.get("Content-Length", "")
+        self.length = int(length) if length.isdigit() and length.isascii() else None
         self._payload = payload
         self._rescued = False
 
@@ -270,15 +280,12 @@ class AiohttpResponse:
             raise explain(error) from error.__cause__
         return piece
 
-    async def read(self, max_bytes: int | None) -> bytes:
-        pieces = []
-        size = 0
-        while piece := await self.receive():
-            size += len(piece)
-            if max_bytes is not None and size > max_bytes:
-                raise LimitExceeded(f"the content is longer than max_bytes={max_bytes}", phase="transfer")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def take(self) -> bytes | None:
+        payload = self._payload
+        if payload.is_eof() and payload.exception() is None:
+            whole: bytes = payload.read_nowait(-1)
+            return whole
+        return None
 
 
 class AiohttpWire:
@@ -344,14 +351,6 @@ def explain(error: BaseException) -> AsyncNetError:
 def _first_line(error: BaseException) -> str:
     message = getattr(error, "message", "") or str(error) or type(error).__name__
     return " ".join(message.split())[:200]
-
-
-def _text(raw: bytes) -> str:
-    # ASCII by the book; in the wild UTF-8, and whatever else reads as Latin-1.
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 async def _pieces(body: bytes | AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

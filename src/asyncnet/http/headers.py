@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Self, TypeAlias
 
 __all__ = ["HeaderInput", "Headers", "check_headers", "parse_parameters"]
 
@@ -27,21 +27,35 @@ class Headers(Mapping[str, str]):
         'text/html'
     """
 
-    __slots__ = ("_index", "_pairs")
+    __slots__ = ("_built", "_pairs", "_raw")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._raw: Sequence[tuple[bytes, bytes]] | None = None
         self._pairs = tuple(pairs)
-        index: dict[str, str | list[str]] = {}
-        for name, value in self._pairs:
-            key = name.lower()
-            known = index.get(key)
-            if known is None:
-                index[key] = value
-            elif isinstance(known, str):
-                index[key] = [known, value]
-            else:
-                known.append(value)
-        self._index = index
+        self._built: dict[str, str | list[str]] | None = None
+
+    @classmethod
+    def from_raw(cls, raw: Sequence[tuple[bytes, bytes]]) -> Self:
+        """Fields as they came; they are decoded when somebody looks."""
+        headers = cls()
+        headers._raw = raw
+        return headers
+
+    @property
+    def _index(self) -> dict[str, str | list[str]]:
+        if self._built is None:
+            index: dict[str, str | list[str]] = {}
+            for name, value in self.pairs():
+                key = name.lower()
+                known = index.get(key)
+                if known is None:
+                    index[key] = value
+                elif isinstance(known, str):
+                    index[key] = [known, value]
+                else:
+                    known.append(value)
+            self._built = index
+        return self._built
 
     def __getitem__(self, name: str) -> str:
         value = self._index[name.lower()]
@@ -54,6 +68,9 @@ class Headers(Mapping[str, str]):
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The fields as they came, repetition and spelling kept."""
+        if self._raw is not None:
+            self._pairs = tuple((_text(name), _text(value)) for name, value in self._raw)
+            self._raw = None
         return self._pairs
 
     def __iter__(self) -> Iterator[str]:
@@ -66,14 +83,22 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._index
 
     def __hash__(self) -> int:
-        return hash(self._pairs)
+        return hash(self.pairs())
 
     def __eq__(self, other: object) -> bool:
         return self._index == other._index if isinstance(other, Headers) else NotImplemented
 
     def __repr__(self) -> str:
-        shown = (f"{name}: {'***' if name.lower() in _SECRET else value}" for name, value in self._pairs)
+        shown = (f"{name}: {'***' if name.lower() in _SECRET else value}" for name, value in self.pairs())
         return f"<Headers {'; '.join(shown)}>"
+
+
+def _text(raw: bytes) -> str:
+    # ASCII by the book; in the wild UTF-8, and whatever else reads as Latin-1.
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def check_headers(headers: HeaderInput | None) -> tuple[tuple[str, str], ...]:

@@ -41,7 +41,7 @@ from .retries import (
     is_temporary,
     parse_retry_after,
 )
-from .wire import Origin, WireConnection, WireRequest, WireResponse
+from .wire import WireConnection, WireRequest, WireResponse
 
 __all__ = ["Engine", "Journey"]
 
@@ -105,14 +105,6 @@ class Journey:
         operation, request, url = self._operation, self._request, self._url
         self._started = operation.loop.time()
         self._written = False
-        origin = Origin(
-            url.scheme,
-            url.host,
-            url.port,
-            request.dialer,
-            choose_context(request.ssl, request.dialer.ssl_context, default=True) if url.scheme == "https" else None,
-            request.server_hostname if self._trusted else None,
-        )
         body = self._body
         head = build_head(self._method, url, request.headers, self._extra_fields(), body, trusted=self._trusted)
         wire_request = WireRequest(
@@ -121,7 +113,17 @@ class Journey:
             None if body is None else body.content(),
             body is not None and body.length is None,
         )
-        lease = await self._engine.pool.acquire(operation, origin, fresh=self._fresh)
+        dialer = request.dialer
+        lease = await self._engine.pool.acquire(
+            operation,
+            url.scheme,
+            url.host,
+            url.port,
+            dialer=dialer,
+            context=choose_context(request.ssl, dialer.ssl_context, default=True) if url.scheme == "https" else None,
+            server_hostname=request.server_hostname if self._trusted else None,
+            fresh=self._fresh,
+        )
         unsafe = self._method not in _SAFE
         try:
             with operation.span("request", method=self._method, url=self._text, reused=lease.reused):
@@ -199,10 +201,10 @@ class Journey:
 
     async def _goes_on(self, response: Response) -> bool:
         """Prepare the next hop if the response asks for one."""
-        if fields := response.headers.get_all("Set-Cookie"):
+        if response.sets_cookies:
             if self._jar is None:
                 self._jar = CookieJar()  # for the redirects of this call
-            self._jar.store(fields, self._url, time.time())
+            self._jar.store(response.headers.get_all("Set-Cookie"), self._url, time.time())
         status = response.status
         if status < 300:
             return False

@@ -64,7 +64,7 @@ class Response:
         self._pieces: Iterator[bytes] | None = None
         self._size = 0
         self._pace: Pace | None = None
-        self._coded = "content-encoding" in wire.headers
+        self._coded = wire.coded
         self.url = url
         self.status = wire.status
         self.reason = wire.reason
@@ -73,10 +73,14 @@ class Response:
         self.attempts: tuple[Attempt, ...] = ()
 
     @property
+    def sets_cookies(self) -> bool:
+        """Whether there is a ``Set-Cookie`` field."""
+        return self._wire.sets_cookies
+
+    @property
     def length(self) -> int | None:
         """What ``Content-Length`` says: bytes on the wire, before decompression; ``None`` if it says nothing."""
-        value = self.headers.get("Content-Length", "")
-        return int(value) if value.isascii() and value.isdigit() else None
+        return self._wire.length
 
     async def receive(self) -> bytes:
         """The next piece of the content, decompressed; ``b""`` at the end.
@@ -105,12 +109,16 @@ class Response:
 
     async def read(self) -> bytes:
         """The rest of the content in one; raises as `receive` does."""
-        if self._pace is None and self._size == 0 and not self._coded:
-            return await self._read_plain()
+        if self._size == 0 and not self._coded:
+            content = self._wire.take()
+            if content is not None and (self._max_bytes is None or len(content) <= self._max_bytes):
+                self._size = len(content)
+                self._lease.release()
+                return content
         pieces = []
         while piece := await self.receive():
             pieces.append(piece)
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         """Iterate over the content as `receive` gives it."""
@@ -128,13 +136,15 @@ class Response:
             self._lease.drop()
             return
         try:
-            await self._wire.read(_DRAIN)
+            left = _DRAIN
+            while left > 0 and (piece := await self._wire.receive()):
+                left -= len(piece)
         except AsyncNetError:
             self._lease.drop()
         except BaseException:
             self._lease.drop()
             raise
-        self._lease.release()
+        self._lease.release()  # where something is left unread, it is dropped
 
     def keep_coded(self) -> None:
         """Give the content as it comes, its coding not undone."""
@@ -143,17 +153,6 @@ class Response:
     def use_pace(self, pace: Pace) -> None:
         """Bound every further piece in time."""
         self._pace = pace
-
-    async def _read_plain(self) -> bytes:
-        try:
-            self._check_length()
-            content = await self._wire.read(self._max_bytes)
-        except BaseException:
-            self._lease.drop()
-            raise
-        self._size = len(content)
-        self._lease.release()
-        return content
 
     async def _receive(self) -> bytes:
         try:

@@ -64,6 +64,9 @@ class WireResponse(Protocol):
     status: int
     reason: str
     headers: Headers
+    length: int | None  # of Content-Length
+    coded: bool  # whether there is a Content-Encoding
+    sets_cookies: bool
 
     async def receive(self) -> bytes:
         """The next piece of the body as it came, ``b""`` at its end.
@@ -73,13 +76,8 @@ class WireResponse(Protocol):
             ProtocolError: its framing is broken.
         """
 
-    async def read(self, max_bytes: int | None) -> bytes:
-        """The rest of the body in one.
-
-        Raises:
-            LimitExceeded: it is longer than ``max_bytes``.
-            ConnectionLost, ProtocolError: as for `receive`.
-        """
+    def take(self) -> bytes | None:
+        """The rest of the body if all of it has arrived in good order, else ``None``."""
 
 
 class WireConnection(Protocol):
