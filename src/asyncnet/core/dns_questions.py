@@ -20,7 +20,7 @@ from ..errors import Attempt, NoData, OperationTimeout, ResolveError, StateError
 from .dns_records import Answer
 from .dns_result import Failure, Row, collect
 from .nameserver import Nameserver, parse_engine_server
-from .operation import ATTEMPT_TIMEOUT
+from .operation import ATTEMPT_TIMEOUT, Operation
 from .resolver_cache import ResolverCache
 
 if TYPE_CHECKING:
@@ -135,6 +135,12 @@ class Questions:
         else:
             self._send(_Flight(key, future))
         return future
+
+    def time_out(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> None:
+        """Let one asker go; the query goes on for the others, and for the cache."""
+        if not asker.done():
+            failure = Failure(OperationTimeout, f"no answer for {name} within {operation.timeout:g} s")
+            asker.set_result(self._explained(failure, operation.elapsed))
 
     def clear(self) -> None:
         """Forget all answers; queries under way are still answered, but not kept and not joined."""

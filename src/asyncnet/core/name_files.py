@@ -42,7 +42,7 @@ class NameFiles:
     """
 
     def __init__(self, hosts: str | None, config: str | None) -> None:
-        self._hosts = hosts
+        self.hosts_path = hosts
         self._config = config
         self._hosts_stamp: _Stamp = None
         self._config_stamp: _Stamp = None
@@ -65,7 +65,7 @@ class NameFiles:
             return hosts is not None or config is not None
 
     def _read(self) -> tuple[tuple[_Stamp, Hosts] | None, tuple[_Stamp, SearchList] | None]:
-        hosts = _changed(self._hosts, self._hosts_stamp)
+        hosts = _changed(self.hosts_path, self._hosts_stamp)
         config = _changed(self._config, self._config_stamp)
         return (
             None if hosts is None else (hosts[0], parse_hosts(hosts[1])),

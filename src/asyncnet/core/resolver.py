@@ -14,43 +14,36 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self
 
-from ..errors import NameNotFound, NoData, OperationTimeout, ResolveError
 from .address import check_host, parse_literal
 from .address_order import sort_destinations
 from .client import BaseClient
 from .dns_decode import require_dnspython
-from .dns_questions import Questions, ResolverStats, Result
-from .dns_records import AAAA, A, Answer, check_type
-from .dns_result import Failure
+from .dns_questions import Questions, ResolverStats
+from .dns_records import Answer, check_type
 from .happy_eyeballs import source_address
 from .loop_scope import current_scope
 from .many import fan_out
 from .name_files import NameFiles, system_hosts_file
+from .name_search import IPAddress, NameSearch
 from .nameserver import check_nameservers
 from .operation import Operation, Timeout, check_timeout, choose_timeout
 from .outcome import Outcome
-from .resolv_conf import candidates
 from .resolver_cache import ResolverCache
 from .trace import current_trace
 
 __all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver"]
 
-T = TypeVar("T")
-
-IPAddress: TypeAlias = "IPv4Address | IPv6Address"
-
 DEFAULT_RESOLVER_TIMEOUT = 5.0  # seconds
 
+_SYSTEM_CONFIG = "/etc/resolv.conf"
 _ORDER_TTL = 10.0  # seconds: the order of addresses depends on the routes, which change unseen
-_SECOND_FAMILY = 3.0  # seconds that the other family may lag behind the first that gave addresses
 _MAX_ORDERED = 64  # addresses that are put in order; what a hostile answer has more stays as it came
 _TYPES: dict[int, str] = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
-_LOOPBACK: dict[str, tuple[IPAddress, ...]] = {"A": (IPv4Address("127.0.0.1"),), "AAAA": (IPv6Address("::1"),)}
 
 
 class Resolver(BaseClient):
@@ -102,9 +95,8 @@ class Resolver(BaseClient):
     ) -> None:
         super().__init__(timeout=timeout)
         self._nameservers = check_nameservers(nameservers)
-        own_search = search is not None or nameservers is not None
-        self._search = tuple(check_host(domain, "search").strip(".") for domain in _strings(search or (), "search"))
-        self._own_search = own_search
+        # The system's search list belongs to the system's servers.
+        self._search = _check_search(() if search is None and nameservers is not None else search)
         self._ndots = ndots if ndots is None else _check_count(ndots, "ndots")
         self._config_file = None if config_file is None else os.fspath(config_file)
         self._hosts_file = _check_hosts_file(hosts_file)
@@ -115,7 +107,7 @@ class Resolver(BaseClient):
         # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
         self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._cache_size)
         self._ordered_hits = 0
-        self._asked: Questions | None = None
+        self._questions: Questions | None = None
         self._files: NameFiles | None = None
 
     # ---- life
@@ -123,15 +115,15 @@ class Resolver(BaseClient):
     async def _open(self, operation: Operation) -> None:
         # Nothing is awaited here, and nothing acquired: a taker's first use may be cancelled at any point,
         # and that must not close what is another's.  Engine and files come with the first question.
-        config = None
-        if not self._own_search or self._nameservers is None:
-            config = self._config_file or "/etc/resolv.conf"
-        self._files = NameFiles(self._hosts_file, config)
-        self._asked = Questions(
+        self._files = NameFiles(self._hosts_file, self._config_file or _SYSTEM_CONFIG)
+        self._questions = Questions(
             operation.loop, nameservers=self._nameservers, config_file=self._config_file,
             cache_size=self._cache_size, max_ttl=self._max_ttl, negative_ttl=self._negative_ttl,
             stale_for=self._stale_for, timeout=self._timeout,
         )  # fmt: skip
+        self._names = NameSearch(
+            self._questions, self._files, search=self._search, ndots=self._ndots, changed=self._ordered.clear
+        )
 
     async def ready(self) -> Self:
         """Open it if it is new: for those it was handed to, who use it without owning it."""
@@ -140,13 +132,19 @@ class Resolver(BaseClient):
         return self
 
     async def _goodbye(self) -> None:
-        if self._asked is not None:
-            await self._asked.close()
+        if self._questions is not None:
+            await self._questions.close()
 
     def _drop(self) -> None:
         self._ordered.clear()
-        if self._asked is not None:
-            self._asked.drop()
+        if self._questions is not None:
+            self._questions.drop()
+
+    def _limit(self, operation: Operation, timeout: Timeout) -> None:
+        # Set inside the operation, so that it makes no timeout scope: that costs as much as all else here does,
+        # and each wait for an answer has a timer of its own, which knows who was asked.
+        operation.timeout = choose_timeout(timeout, self._timeout)
+        operation.deadline = None if operation.timeout is None else operation.started + operation.timeout
 
     # ---- for users
 
@@ -186,9 +184,11 @@ class Resolver(BaseClient):
         if family is not None and family not in _TYPES:
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
         types = ("A", "AAAA") if family is None else (_TYPES[family],)
-        operation = self._begin("resolve", timeout, peer=host)
-        found, lifetime = await self._within(operation, self._find_addresses(operation, name, types), host=name)
-        addresses = _in_order(found)
+        async with self._begin("resolve", None, peer=host) as operation:
+            self._limit(operation, timeout)
+            with operation.span("resolve", host=name):
+                found, lifetime = await self._names.addresses(operation, name, types)
+                addresses = _in_order(found)
         self._ordered.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
         return addresses
 
@@ -217,8 +217,10 @@ class Resolver(BaseClient):
             require_dnspython("the record type SVCB")
         if type == "PTR" and parse_literal(whole) is not None:
             raise ValueError(f"{whole} is an address, not a name: reverse() finds its names")
-        operation = self._begin("lookup", timeout, peer=f"{name} {type}")
-        return await self._within(operation, self._lookup(whole, type), name=whole, type=type)
+        async with self._begin("lookup", None, peer=f"{name} {type}") as operation:
+            self._limit(operation, timeout)
+            with operation.span("resolve", name=whole, type=type):
+                return await self._names.records(operation, whole, type)
 
     async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
         """The names of an address.
@@ -240,8 +242,10 @@ class Resolver(BaseClient):
         literal = parse_literal(check_host(address, "address")) if isinstance(address, str) else address
         if not isinstance(literal, IPv4Address | IPv6Address):
             raise ValueError(f"address must be an IP address, not {address!r}")
-        operation = self._begin("reverse", timeout, peer=str(literal))
-        return await self._within(operation, self._reverse(literal), address=str(literal))
+        async with self._begin("reverse", None, peer=str(literal)) as operation:
+            self._limit(operation, timeout)
+            with operation.span("resolve", address=str(literal)):
+                return await self._names.reverse(operation, literal)
 
     def lookup_many(
         self,
@@ -269,16 +273,16 @@ class Resolver(BaseClient):
     @property
     def stats(self) -> ResolverStats:
         """What it has done since it was opened."""
-        if self._asked is None:
+        if self._questions is None:
             return ResolverStats()
-        stats = self._asked.stats()
+        stats = self._questions.stats()
         return replace(stats, hits=stats.hits + self._ordered_hits)
 
     def clear_cache(self) -> None:
         """Forget all answers, the engine's own included."""
         self._ordered.clear()
-        if self._asked is not None and self._state == "open":
-            self._asked.clear()
+        if self._questions is not None and self._state == "open":
+            self._questions.clear()
 
     # ---- for the dialer, inside its operation
 
@@ -300,7 +304,7 @@ class Resolver(BaseClient):
         span = trace.begin("resolve", 2, {"host": name, "type": _TYPES[family]}) if trace is not None else None
         error: BaseException | None = None
         try:
-            addresses, _ = await self._find_addresses(operation, name, (_TYPES[family],))
+            addresses, _ = await self._names.addresses(operation, name, (_TYPES[family],))
             return addresses
         except BaseException as failure:
             error = failure
@@ -309,167 +313,10 @@ class Resolver(BaseClient):
             if trace is not None and span is not None:
                 trace.end(span, error)
 
-    async def _within(self, operation: Operation, work: Coroutine[Any, Any, T], **attributes: str) -> T:
-        """Do the work of an operation; a timeout says which name servers gave no answer."""
-        try:
-            async with operation:
-                with operation.span("resolve", **attributes):
-                    return await work
-        except OperationTimeout as error:
-            if not error.attempts and self._asked is not None and self._asked.queries:
-                servers = " and ".join(map(str, self._asked.servers()))
-                error.args = (f"{error.args[0]}; asked {servers}",)
-            raise
-
-    # ---- inside: addresses
-
-    async def _find_addresses(
-        self, operation: Operation, name: str, types: tuple[str, ...]
-    ) -> tuple[tuple[IPAddress, ...], float]:
-        """The addresses of a checked host, and the seconds for which they hold."""
-        known = _without_query(name, types)
-        if known is None:
-            await self._look_at_files()
-            known = self._from_hosts_file(name, types)
-        if known is not None:
-            return known, _ORDER_TTL
-        failures: list[Failure] = []
-        names = self._candidates(name)
-        for whole in names:
-            results = await self._ask_each(operation, whole, types)
-            answers = [result for result in results if isinstance(result, Answer)]
-            if answers:
-                complete = len(results) == len(types) and all(r.negative for r in results if isinstance(r, Failure))
-                lifetime = min(answer.ttl for answer in answers) if complete else 0
-                return tuple(record.address for answer in answers for record in answer), lifetime
-            failures += (result for result in results if isinstance(result, Failure))
-            if not all(failure.negative for failure in failures):
-                break
-            # The other family says whether this is the name that was meant; a dialer is asking for it anyway.
-            if whole != names[-1] and len(types) == 1 and await self._has_other_family(operation, whole, types[0]):
-                break
-        raise _worst(failures).error()
-
-    async def _has_other_family(self, operation: Operation, whole: str, type: str) -> bool:
-        results = await self._ask_each(operation, whole, ("AAAA" if type == "A" else "A",))
-        return isinstance(results[0], Answer)
-
-    async def _ask_each(self, operation: Operation, whole: str, types: tuple[str, ...]) -> list[Result]:
-        """The results of all types; the last may be missing if it lags behind one with addresses."""
-        assert self._asked is not None
-        asked = [self._asked.ask(whole, type) for type in types]
-        pending: set[asyncio.Future[Result]] = {result for result in asked if isinstance(result, asyncio.Future)}
-        found = any(isinstance(result, Answer) for result in asked)
-        while pending:
-            limit = None
-            if found:
-                # Some servers never answer for the family that they do not know.
-                left = operation.remaining
-                limit = _SECOND_FAMILY if left is None else min(_SECOND_FAMILY, left / 2)
-            done, pending = await asyncio.wait(pending, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                break
-            found = found or any(isinstance(future.result(), Answer) for future in done)
-        return [_value(result) for result in asked if result not in pending]
-
-    def _from_hosts_file(self, name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
-        assert self._files is not None
-        listed = self._files.hosts.addresses.get(name.rstrip("."))
-        if listed is None:
-            return None
-        addresses = tuple(address for address in listed if _type_of(address) in types)
-        if not addresses:
-            # A name that is in the file at all is answered by it: else half of it would come from elsewhere.
-            raise NoData(f"{name} has no {types[0]} address in {self._hosts_file}", phase="resolve")
-        return addresses
-
-    # ---- inside: records
-
-    async def _lookup(self, name: str, type: str) -> Answer[Any]:
-        assert self._asked is not None
-        local = _without_query(name, (type,))
-        if local is not None:
-            records = tuple(A(a) if isinstance(a, IPv4Address) else AAAA(a) for a in local)
-            return Answer(name.rstrip("."), type, records, name.rstrip("."), 0)
-        await self._look_at_files()
-        failures: list[Failure] = []
-        for whole in self._candidates(name):
-            result = self._asked.ask(whole, type)
-            if isinstance(result, asyncio.Future):
-                result = await result
-            if isinstance(result, Answer):
-                return result
-            failures.append(result)
-            if not result.negative:
-                break
-        raise _worst(failures).error()
-
-    async def _reverse(self, address: IPAddress) -> tuple[str, ...]:
-        assert self._files is not None
-        if isinstance(address, IPv6Address):
-            # The zone of a link-local address is no part of its name.
-            address = address.ipv4_mapped or IPv6Address(int(address))
-        await self._look_at_files()
-        listed = self._files.hosts.names.get(address)
-        if listed is not None:
-            return listed
-        if address in (*_LOOPBACK["A"], *_LOOPBACK["AAAA"]):
-            return ("localhost",)
-        answer = await self._lookup(f"{address.reverse_pointer}.", "PTR")
-        names = tuple(record.target for record in answer if _is_host(record.target))
-        if not names:
-            said = answer[0].target
-            raise ResolveError(f"the name given for {address} can be no host's: {said!r}", phase="resolve")
-        return names
-
-    # ---- inside: files
-
-    async def _look_at_files(self) -> None:
-        assert self._files is not None
-        assert self._asked is not None
-        if time.monotonic() >= self._files.due:
-            before = self._files.search
-            if await self._files.look():
-                self._ordered.clear()
-                if self._files.search != before:
-                    self._asked.clear()
-
-    def _candidates(self, name: str) -> tuple[str, ...]:
-        assert self._files is not None
-        system = self._files.search
-        search = self._search if self._own_search else system.domains
-        return candidates(name, search, system.ndots if self._ndots is None else self._ndots)
-
 
 def default_resolver() -> Resolver:
     """The resolver that the running loop shares; it goes with the loop."""
     return current_scope().get("resolver", Resolver)
-
-
-def _type_of(address: IPAddress) -> str:
-    return "A" if address.version == 4 else "AAAA"
-
-
-def _value(result: Result | asyncio.Future[Result]) -> Result:
-    return result.result() if isinstance(result, asyncio.Future) else result
-
-
-def _without_query(name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
-    """Addresses that no server is asked for, or ``None`` if one has to be."""
-    # A checked host is an address only if it ends in a digit or has a colon; most are names.
-    if (name[-1].isdigit() or ":" in name) and (literal := parse_literal(name)) is not None:
-        if _type_of(literal) not in types:
-            raise NoData(f"{name} is an address, and has no {types[0]} record", phase="resolve")
-        return (literal,)
-    top = name.rstrip(".").rpartition(".")[2]
-    if top == "localhost":  # RFC 6761 section 6.3
-        addresses = tuple(address for type in types for address in _LOOPBACK.get(type, ()))
-        if not addresses:
-            raise NoData(f"{name} has no {types[0]} record", phase="resolve")
-        return addresses
-    if top == "invalid":  # RFC 6761 section 6.4
-        raise NameNotFound(f"{name} does not exist", phase="resolve")
-    return None
 
 
 def _in_order(addresses: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
@@ -479,22 +326,12 @@ def _in_order(addresses: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
     return (*sort_destinations(addresses[:_MAX_ORDERED], source_address), *addresses[_MAX_ORDERED:])
 
 
-def _worst(failures: Sequence[Failure]) -> Failure:
-    """The failure that says most: a server's before a missing record, that before a missing name."""
-    return min(failures, key=lambda failure: (failure.negative, failure.kind is not NoData))
-
-
-def _is_host(name: str) -> bool:
-    try:
-        return parse_literal(check_host(name)) is None
-    except ValueError:
-        return False
-
-
-def _strings(values: Sequence[str], name: str) -> Sequence[str]:
-    if isinstance(values, str | bytes):
-        raise TypeError(f"{name} must be a list of strings")
-    return values
+def _check_search(search: Sequence[str] | None) -> tuple[str, ...] | None:
+    if search is None:
+        return None
+    if isinstance(search, str | bytes):
+        raise TypeError("search must be a list of domains")
+    return tuple(check_host(domain, "search").strip(".") for domain in search)
 
 
 def _check_count(value: int, name: str) -> int:

@@ -1,0 +1,233 @@
+"""What a name may mean, and who knows: the name itself, the hosts file, the name servers.
+
+What needs no server never sees one: address literals, ``localhost`` and
+``invalid`` (RFC 6761 sections 6.3 and 6.4), and the hosts file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, TypeAlias
+
+from ..errors import NameNotFound, NoData, ResolveError
+from .address import check_host, parse_literal
+from .dns_questions import Questions, Result
+from .dns_records import AAAA, A, Answer
+from .dns_result import Failure
+from .name_files import NameFiles
+from .operation import Operation
+from .resolv_conf import candidates
+
+__all__ = ["FILE_TTL", "IPAddress", "NameSearch"]
+
+IPAddress: TypeAlias = "IPv4Address | IPv6Address"
+
+FILE_TTL = 86_400.0  # seconds: what needs no server holds until the files change
+_SECOND_FAMILY = 3.0  # seconds that the other family may lag behind the first that gave addresses
+_LOOPBACK: dict[str, tuple[IPAddress, ...]] = {"A": (IPv4Address("127.0.0.1"),), "AAAA": (IPv6Address("::1"),)}
+
+
+class NameSearch:
+    """Finds addresses and records for checked names.
+
+    Args:
+        questions: the cache and the name servers.
+        files: the hosts file and resolv.conf.
+        search: domains that complete a name; ``None`` for those of resolv.conf.
+        ndots: as in resolv.conf; ``None`` for what it says.
+        changed: called when one of the files has changed.
+    """
+
+    def __init__(
+        self,
+        questions: Questions,
+        files: NameFiles,
+        *,
+        search: tuple[str, ...] | None,
+        ndots: int | None,
+        changed: Callable[[], None],
+    ) -> None:
+        self._questions = questions
+        self._files = files
+        self._search = search
+        self._ndots = ndots
+        self._changed = changed
+
+    async def addresses(
+        self, operation: Operation, name: str, types: tuple[str, ...]
+    ) -> tuple[tuple[IPAddress, ...], float]:
+        """The addresses of a host, and the seconds for which they hold.
+
+        Args:
+            operation: whose deadline is kept.
+            name: as `check_host` returns it.
+            types: ``A``, ``AAAA`` or both.
+        """
+        known = _without_query(name, types)
+        if known is None:
+            await self._look_at_files(operation)
+            known = self._from_hosts_file(name, types)
+        if known is not None:
+            return known, FILE_TTL
+        failures: list[Failure] = []
+        names = self._candidates(name)
+        for whole in names:
+            results = await self._ask(operation, whole, types)
+            answers = [result for result in results if isinstance(result, Answer)]
+            failures += (result for result in results if isinstance(result, Failure))
+            if answers:
+                complete = len(results) == len(types) and all(failure.negative for failure in failures)
+                lifetime = min(answer.ttl for answer in answers) if complete else 0
+                return tuple(record.address for answer in answers for record in answer), lifetime
+            if not all(failure.negative for failure in failures):
+                break
+            # The other family says whether this is the name that was meant; a dialer is asking for it anyway.
+            if whole != names[-1] and len(types) == 1 and await self._has_other_family(operation, whole, types[0]):
+                break
+        raise _telling(failures).error()
+
+    async def records(self, operation: Operation, name: str, type: str) -> Answer[Any]:
+        """The records of a name, from the name servers only."""
+        local = _without_query(name, (type,))
+        if local is not None:
+            records = tuple(A(a) if isinstance(a, IPv4Address) else AAAA(a) for a in local)
+            return Answer(name.rstrip("."), type, records, name.rstrip("."), 0)
+        await self._look_at_files(operation)
+        failures: list[Failure] = []
+        for whole in self._candidates(name):
+            (result,) = await self._ask(operation, whole, (type,))
+            if isinstance(result, Answer):
+                return result
+            failures.append(result)
+            if not result.negative:
+                break
+        raise _telling(failures).error()
+
+    async def reverse(self, operation: Operation, address: IPAddress) -> tuple[str, ...]:
+        """The names of an address."""
+        if isinstance(address, IPv6Address):
+            # The zone of a link-local address is no part of its name.
+            address = address.ipv4_mapped or IPv6Address(int(address))
+        await self._look_at_files(operation)
+        listed = self._files.hosts.names.get(address)
+        if listed is not None:
+            return listed
+        if address in (*_LOOPBACK["A"], *_LOOPBACK["AAAA"]):
+            return ("localhost",)
+        answer = await self.records(operation, f"{address.reverse_pointer}.", "PTR")
+        names = tuple(record.target for record in answer if _is_host(record.target))
+        if not names:
+            said = answer[0].target
+            raise ResolveError(f"the name given for {address} can be no host's: {said!r}", phase="resolve")
+        return names
+
+    # ---- inside
+
+    async def _has_other_family(self, operation: Operation, whole: str, type: str) -> bool:
+        (result,) = await self._ask(operation, whole, ("AAAA" if type == "A" else "A",))
+        return isinstance(result, Answer)
+
+    async def _ask(self, operation: Operation, whole: str, types: tuple[str, ...]) -> list[Result]:
+        """The results of all types; one may be missing that lags behind another with records."""
+        asked = [self._questions.ask(whole, type) for type in types]
+        waiting = [future for future in asked if isinstance(future, asyncio.Future)]
+        deadline = operation.deadline
+        timers = []
+        if deadline is not None:
+            for future in waiting:
+                timers.append(operation.loop.call_at(deadline, self._questions.time_out, future, whole, operation))
+        try:
+            if len(asked) == 1:
+                for future in waiting:
+                    await future
+            else:
+                found = any(isinstance(result, Answer) for result in asked)
+                await _all_or_enough(operation, set(waiting), found)
+        finally:
+            for timer in timers:
+                timer.cancel()
+        results = (result if not isinstance(result, asyncio.Future) else _value(result) for result in asked)
+        return [result for result in results if result is not None]
+
+    def _from_hosts_file(self, name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
+        listed = self._files.hosts.addresses.get(name.rstrip("."))
+        if listed is None:
+            return None
+        addresses = tuple(address for address in listed if _type_of(address) in types)
+        if not addresses:
+            # A name that is in the file at all is answered by it: else half of it would come from elsewhere.
+            raise NoData(f"{name} has no {types[0]} address in {self._files.hosts_path}", phase="resolve")
+        return addresses
+
+    async def _look_at_files(self, operation: Operation) -> None:
+        if time.monotonic() < self._files.due:
+            return
+        before = self._files.search
+        try:
+            async with asyncio.timeout_at(operation.deadline):
+                changed = await self._files.look()
+        except TimeoutError:
+            raise operation.timed_out() from None
+        if changed:
+            self._changed()
+            if self._files.search != before:
+                self._questions.clear()
+
+    def _candidates(self, name: str) -> tuple[str, ...]:
+        system = self._files.search
+        search = system.domains if self._search is None else self._search
+        return candidates(name, search, system.ndots if self._ndots is None else self._ndots)
+
+
+async def _all_or_enough(operation: Operation, pending: set[asyncio.Future[Result]], found: bool) -> None:
+    """Wait for all results, but not for long once there is one with records: some servers know one family only."""
+    while pending:
+        limit = None
+        if found:
+            left = operation.remaining
+            limit = _SECOND_FAMILY if left is None else min(_SECOND_FAMILY, left / 2)
+        done, pending = await asyncio.wait(pending, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            return
+        found = found or any(isinstance(future.result(), Answer) for future in done)
+
+
+def _value(future: asyncio.Future[Result]) -> Result | None:
+    return future.result() if future.done() else None
+
+
+def _without_query(name: str, types: tuple[str, ...]) -> tuple[IPAddress, ...] | None:
+    """Addresses that no server is asked for, or ``None`` if one has to be."""
+    # A checked host is an address only if it ends in a digit or has a colon; most are names.
+    if (name[-1].isdigit() or ":" in name) and (literal := parse_literal(name)) is not None:
+        if _type_of(literal) not in types:
+            raise NoData(f"{name} is an address, and has no {types[0]} record", phase="resolve")
+        return (literal,)
+    top = name.rstrip(".").rpartition(".")[2]
+    if top == "localhost":
+        addresses = tuple(address for type in types for address in _LOOPBACK.get(type, ()))
+        if not addresses:
+            raise NoData(f"{name} has no {types[0]} record", phase="resolve")
+        return addresses
+    if top == "invalid":
+        raise NameNotFound(f"{name} does not exist", phase="resolve")
+    return None
+
+
+def _telling(failures: Sequence[Failure]) -> Failure:
+    """The failure that says most: a server's before a missing record, that before a missing name."""
+    return min(failures, key=lambda failure: (failure.negative, failure.kind is not NoData))
+
+
+def _type_of(address: IPAddress) -> str:
+    return "A" if address.version == 4 else "AAAA"
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return parse_literal(check_host(name)) is None
+    except ValueError:
+        return False
