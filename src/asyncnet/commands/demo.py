@@ -140,7 +140,8 @@ async def _real(options: argparse.Namespace, folder: pathlib.Path, output: Outpu
     if options.url is None:
         return await _take([("resolve", _Real("", options.name, folder).resolve)], output)
     name = options.name or urlsplit(options.url).hostname
-    check(name, f"no host in {options.url!r}")
+    if not name:
+        raise ValueError(f"no host in {options.url!r}")
     return await _take(_Real(options.url, str(name), folder).steps(), output)
 
 
@@ -163,6 +164,7 @@ class _Embedded:
             ("fetch TLS", self.fetch_tls),
             ("image PNG", lambda: self.image("/picture.png", "png")),
             ("image JPEG", lambda: self.image("/picture.jpg", "jpeg")),
+            ("download", self.download),
             ("tcp read", self.tcp_read),
             ("tcp serve", self.tcp_serve),
             ("udp", self.udp),
@@ -213,6 +215,13 @@ class _Embedded:
         saved = self.folder / path.removeprefix("/")
         await image.save(saved)
         return f"{image.format} {image.width}x{image.height}, decoded, {self.check_hash(path, saved.read_bytes())}"
+
+    async def download(self) -> str:
+        path, right = self.folder / "download.bin", self.told["hashes"]["/download.bin"]
+        got = await asyncnet.http.download(
+            f"{self.http}/download.bin", path, known_hash=f"sha256:{right}", segments=4, timeout=_STEP_TIMEOUT
+        )
+        return f"{got.size:,} bytes in four ranges, {self.check_hash('/download.bin', path.read_bytes())}"
 
     async def tcp_read(self) -> str:
         async with asyncnet.tcp.Client(self.told["web"], self.told["tcp"], timeout=_STEP_TIMEOUT) as stream:

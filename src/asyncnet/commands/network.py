@@ -28,7 +28,13 @@ def connection_options() -> argparse.ArgumentParser:
     """What says how connections are opened."""
     parser = argparse.ArgumentParser(add_help=False)
     group = parser.add_argument_group("connections")
-    group.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for the whole of it (30)")
+    group.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="for the whole of it; for a download without a byte (30)",
+    )
     group.add_argument(
         "--nameserver", action="append", metavar="HOST[:PORT]", help="ask this name server; can be given several times"
     )

@@ -28,7 +28,10 @@ class Output:
     def data(self, data: bytes) -> None:
         """Bytes for standard output as they are."""
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        rest = memoryview(data)
+        while rest:
+            # Under python -u the buffer is the bare file, which may take a part only.
+            rest = rest[sys.stdout.buffer.write(rest) :]
         sys.stdout.buffer.flush()
 
     def document(self, value: Any) -> None:

@@ -48,11 +48,9 @@ def _run_connect(options: argparse.Namespace, output: Output) -> int:
 
 
 async def _connect(options: argparse.Namespace, output: Output) -> int:
-    async with network(options) as dialer:
-        stream = await dialer.connect(
-            options.host, options.port, timeout=options.timeout, ssl=True if options.tls else None
-        )
-        async with stream:
+    async with network(options):
+        tls = True if options.tls else None
+        async with asyncnet.tcp.Client(options.host, options.port, ssl=tls, timeout=options.timeout) as stream:
             sending = asyncio.create_task(_send_input(stream))
             try:
                 while chunk := await stream.receive(timeout=None):

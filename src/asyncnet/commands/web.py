@@ -1,4 +1,4 @@
-"""``fetch`` and ``trace``: pages, and how they came about."""
+"""``fetch``, ``download`` and ``trace``: pages, files, and how they came about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any) -> None:
-    """Add ``fetch`` and ``trace``."""
+    """Add ``fetch``, ``download`` and ``trace``."""
     parents = [common_options(), connection_options()]
     fetch: argparse.ArgumentParser = commands.add_parser("fetch", parents=parents, help="the source of a page")
     fetch.add_argument("url", help="http or https")
@@ -29,6 +29,17 @@ def add_commands(commands: Any) -> None:
     )
     fetch.add_argument("--retries", type=int, default=2, help="after failures that may pass (2)")
     fetch.set_defaults(run=_run_fetch)
+    download: argparse.ArgumentParser = commands.add_parser(
+        "download",
+        parents=parents,
+        help="a file, whole and checked or not at all; a later try goes on with an earlier one",
+    )
+    download.add_argument("url", help="http or https")
+    download.add_argument("path", nargs="?", default=".", help="the file, or the folder to put it in (.)")
+    download.add_argument("--hash", metavar="sha256:HASH", help="what the file must have; another one is an error")
+    download.add_argument("--segments", type=int, default=1, metavar="N", help="get so many ranges at once (1)")
+    download.add_argument("--no-resume", action="store_true", help="begin anew")
+    download.set_defaults(run=_run_download)
     trace: argparse.ArgumentParser = commands.add_parser(
         "trace", parents=parents, help="what happens, and when, on the way to a page or a server"
     )
@@ -81,6 +92,37 @@ def _document(page: asyncnet.http.Page) -> dict[str, Any]:
     }
 
 
+def _run_download(options: argparse.Namespace, output: Output) -> int:
+    return execute(lambda: _download(options, output), options.loop)
+
+
+async def _download(options: argparse.Namespace, output: Output) -> int:
+    async with network(options):
+        # --timeout is for what is asked and answered; a download takes as long as bytes keep coming.
+        got = await asyncnet.http.download(
+            options.url,
+            options.path,
+            resume=not options.no_resume,
+            known_hash=options.hash,
+            hash=True,
+            segments=options.segments,
+            idle_timeout=options.timeout,
+        )
+    resumed = f", resumed from {got.resumed_from:,}" if got.resumed_from else ""
+    output.line(f"{got.path}: {got.size:,} bytes in {got.elapsed:.2f} s{resumed}, sha256 {got.sha256}")
+    output.document(
+        {
+            "path": str(got.path),
+            "size": got.size,
+            "sha256": got.sha256,
+            "resumed_from": got.resumed_from,
+            "url": got.url,
+            "elapsed": got.elapsed,
+        }
+    )
+    return 0
+
+
 def _run_trace(options: argparse.Namespace, output: Output) -> int:
     return execute(lambda: _trace(options, output), options.loop)
 
@@ -88,13 +130,13 @@ def _run_trace(options: argparse.Namespace, output: Output) -> int:
 async def _trace(options: argparse.Namespace, output: Output) -> int:
     with asyncnet.trace() as trace:
         try:
-            async with network(options) as dialer:
+            async with network(options):
                 if "://" in options.target:
                     page = await asyncnet.http.fetch(options.target, timeout=options.timeout, raise_for_status=False)
                     result = f"{page.status} {page.url}, {len(page.content):,} bytes"
                 else:
                     host, port = _host_port(options.target)
-                    async with await dialer.connect(host, port, timeout=options.timeout) as stream:
+                    async with asyncnet.tcp.Client(host, port, timeout=options.timeout) as stream:
                         result = f"connected to {stream.peer}"
             document: dict[str, Any] = {"result": result}
             status = 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .server import Connections, Server, StreamServer
     from .smtp_server import Login, Mail, SMTPServer
     from .sockets import cut, flush, reset, until_gone
-    from .tcp_server import Close, Cut, Expect, Reset, Send, Stall, TCPServer, Wait
+    from .tcp_server import Close, Cut, Expect, Reset, Send, Stall, Step, TCPServer, Wait
     from .udp_server import ReceivedDatagram, UDPServer
 
 _HOMES = {
@@ -36,7 +36,7 @@ _HOMES = {
     "server": ("Connections", "Server", "StreamServer"),
     "sockets": ("cut", "flush", "reset", "until_gone"),
     "smtp_server": ("Login", "Mail", "SMTPServer"),
-    "tcp_server": ("Close", "Cut", "Expect", "Reset", "Send", "Stall", "TCPServer", "Wait"),
+    "tcp_server": ("Close", "Cut", "Expect", "Reset", "Send", "Stall", "Step", "TCPServer", "Wait"),
     "udp_server": ("ReceivedDatagram", "UDPServer"),
 }
 
@@ -69,6 +69,7 @@ __all__ = [
     "Send",
     "Server",
     "Stall",
+    "Step",
     "StreamServer",
     "TCPServer",
     "UDPServer",

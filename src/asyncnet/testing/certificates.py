@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = ["CertificateAuthority"]
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 class CertificateAuthority:
     """An authority that nobody but its own client contexts trusts.
@@ -61,12 +63,16 @@ class CertificateAuthority:
         if expired:
             now = datetime.datetime.now(datetime.UTC)
             begin, end = now - datetime.timedelta(days=30), now - datetime.timedelta(days=1)
-        names = names or ("localhost", "127.0.0.1", "::1")
-        certificate = self._authority.issue_cert(*names, not_before=begin, not_after=end)
+        certificate = self._authority.issue_cert(*(names or _LOOPBACK), not_before=begin, not_after=end)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         certificate.configure_cert(context)
         return context
+
+    def server_pem(self, *names: str) -> bytes:
+        """A fresh certificate and its key as PEM, for servers that read files; names as in `server_context`."""
+        certificate = self._authority.issue_cert(*(names or _LOOPBACK))
+        return bytes(certificate.private_key_and_cert_chain_pem.bytes())
 
     def client_context(self) -> ssl.SSLContext:
         """A context for a client that verifies names and trusts this authority only."""

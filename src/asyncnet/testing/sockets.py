@@ -80,7 +80,7 @@ async def flush(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(CLOSE_GRACE):
             # A transport has no event for "all written"; drain() speaks of the high-water mark only.
-            while not below.is_closing() and (below.get_write_buffer_size() or _unsent(sock)):  # noqa: ASYNC110  # no event
+            while not below.is_closing() and (below.get_write_buffer_size() or _unsent(sock)):  # noqa: ASYNC110  # see above
                 await asyncio.sleep(0.001)
 
 

@@ -17,15 +17,21 @@ __all__ = ["Close", "Cut", "Expect", "Reset", "Send", "Stall", "Step", "TCPServe
 _RECORDED = 1 << 20  # bytes of each connection that are kept for `received`
 
 
+class Step:
+    """What a script is made of: `Expect`, `Send`, `Wait`, `Stall`, `Close`, `Cut` or `Reset`."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Step):
     """Read exactly these bytes; anything else fails the test when the server's block ends."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class Send(Step):
     """Send these bytes, in pieces of ``fragment`` bytes each if that is given."""
 
     data: bytes
@@ -33,33 +39,32 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Step):
     """Go on when the gate is open."""
 
     gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
+class Stall(Step):
     """Say nothing more, until the client goes away."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class Close(Step):
     """Close in good order, over TLS with a close_notify; what the end of a script does anyway."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Step):
     """End the stream after everything sent has gone out, over TLS without a close_notify."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Step):
     """Drop the connection with a TCP reset, after everything sent has gone out."""
 
 
-Step: TypeAlias = Expect | Send | Wait | Stall | Close | Cut | Reset
 Script: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
