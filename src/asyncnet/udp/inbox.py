@@ -1,0 +1,307 @@
+"""What came and was not yet asked for: one bounded queue, filled by draining the sockets.
+
+asyncio's datagram transports take one datagram a loop turn and drop empty ones;
+here a wake-up takes what is there, up to a limit that leaves time for others.
+
+A waiter is only a wake-up, data never travels in a future: a receive that is
+cancelled after the datagram came finds it in the queue the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar
+
+from ..core.address import Endpoint
+from .datagram import Datagram
+from .segments import split
+
+__all__ = ["Inbox", "OpenInbox", "Overflow", "PeerInbox", "to_endpoint"]
+
+T = TypeVar("T", bytes, Datagram)
+
+#: What to do with a full queue: drop from its front, drop what is new, or
+#: leave what comes to the kernel, whose own buffer then fills and drops what is new.
+Overflow = Literal["drop-oldest", "drop-newest", "pause"]
+
+_TURN = 256  # datagrams taken in one loop turn
+_TURN_BYTES = 4_194_304  # and bytes
+_LARGEST = 65_535  # what a message, merged or not, can have
+_ENDPOINTS = 4_096  # addresses whose endpoint is remembered
+
+UDP_GRO = 104  # linux/udp.h
+_CONTROL_SPACE = 24  # CMSG_SPACE(sizeof(int)): the segment size of a merged message
+
+
+class Inbox(Generic[T]):
+    """The receiving side of one or several sockets.
+
+    Attributes:
+        queue: received, not yet taken.
+        held: bytes in the queue.
+        failure: an error that the network reported and nobody was told of yet.
+        ended: nothing more will come.
+        on_data: called after each turn that brought something; takes the place of a waiter.
+    """
+
+    __slots__ = (
+        "_deadline", "_limit", "_limit_bytes", "_loop", "_overflow", "_paused", "_sockets", "_timer", "_waiter",
+        "dropped", "ended", "errors", "failure", "held", "on_data", "queue", "received", "received_bytes",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int, limit_bytes: int, overflow: Overflow) -> None:
+        self._loop = loop
+        self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._overflow = overflow
+        self._sockets: dict[socket.socket, bool] = {}
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.queue: deque[T] = deque()
+        self.held = 0
+        self.received = self.received_bytes = self.dropped = self.errors = 0
+        self.failure: OSError | None = None
+        self.ended = False
+        self.on_data: Callable[[], None] | None = None
+
+    # ---- life
+
+    def watch(self, sock: socket.socket) -> None:
+        """Receive from that socket, merged messages too where the system can."""
+        merging = False
+        if hasattr(sock, "recvmsg"):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
+                merging = True
+        self._sockets[sock] = merging
+        if not self._paused:
+            self._loop.add_reader(sock.fileno(), self._drain, sock, merging)
+
+    def stop(self) -> None:
+        """Receive nothing more; what is in the queue can still be taken."""
+        if not self._paused and not self._loop.is_closed():
+            for sock in self._sockets:
+                self._loop.remove_reader(sock.fileno())
+        self._sockets.clear()
+
+    def end(self) -> None:
+        """Receive nothing more, drop what is left, wake who waits."""
+        self.stop()
+        self.ended = True
+        self.dropped += len(self.queue)
+        self.queue.clear()
+        self.held = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._loop.is_closed():
+            self._wake()
+
+    def now(self) -> float:
+        """The loop's time, which deadlines are in."""
+        return self._loop.time()
+
+    # ---- taking
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits already."""
+        return self._waiter is not None
+
+    async def wait(self, deadline: float | None) -> None:
+        """Wait for a datagram, a failure or the end; `TimeoutError` when the deadline passes first.
+
+        One timer serves all waits: one that ends leaves it armed, and when it
+        fires too early it is set again for whoever waits then.
+        """
+        waiter = self._waiter = self._loop.create_future()
+        self._deadline = deadline
+        if deadline is not None and (self._timer is None or self._timer.when() > deadline):
+            self._arm(deadline)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def take(self) -> T:
+        """Take the oldest datagram."""
+        item = self.queue.popleft()
+        self.held -= _size(item)
+        if self._paused:
+            self._resume()
+        return item
+
+    def take_many(self, most: int) -> list[T]:
+        """Take up to so many, oldest first."""
+        queue = self.queue
+        if most >= len(queue):
+            items = list(queue)
+            queue.clear()
+            self.held = 0
+        else:
+            items = [queue.popleft() for _ in range(most)]
+            self.held -= sum(map(_size, items))
+        if self._paused:
+            self._resume()
+        return items
+
+    # ---- filling
+
+    def preload(self, items: list[T]) -> None:
+        """Put in what came before the socket was watched."""
+        self.queue.extend(items)
+        self.held += sum(map(_size, items))
+        self.received += len(items)
+        self.received_bytes += self.held
+        self._trim()
+
+    def _drain(self, sock: socket.socket, merging: bool) -> None:
+        before, held = len(self.queue), self.held
+        if self._overflow == "pause":
+            most, most_bytes = min(before + _TURN, self._limit), self._limit_bytes
+        else:
+            most, most_bytes = before + _TURN, held + _TURN_BYTES
+        try:
+            self._fill(sock, merging, most, most_bytes)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            self.errors += 1
+            self.failure = error
+        self.received += len(self.queue) - before
+        self.received_bytes += self.held - held
+        if len(self.queue) >= self._limit or self.held >= self._limit_bytes:
+            self._overflowing()
+        if self.on_data is None:
+            self._wake()
+        else:
+            self.on_data()
+
+    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
+        """Take datagrams until so many or so much is held; `BlockingIOError` when there are no more."""
+        raise NotImplementedError
+
+    def _overflowing(self) -> None:
+        if self._overflow == "pause":
+            self._paused = True
+            for sock in self._sockets:
+                self._loop.remove_reader(sock.fileno())
+            return
+        self._trim()
+
+    def _trim(self) -> None:
+        queue = self.queue
+        drop = queue.popleft if self._overflow == "drop-oldest" else queue.pop
+        while len(queue) > self._limit or self.held > self._limit_bytes:
+            self.held -= _size(drop())
+            self.dropped += 1
+
+    def _resume(self) -> None:
+        # At half of the limits, so that pausing and resuming do not alternate with each datagram.
+        if len(self.queue) <= self._limit // 2 and self.held <= self._limit_bytes // 2:
+            self._paused = False
+            for sock, merging in self._sockets.items():
+                self._loop.add_reader(sock.fileno(), self._drain, sock, merging)
+
+    # ---- waking
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        waiter, deadline = self._waiter, self._deadline
+        if waiter is None or waiter.done() or deadline is None:
+            return
+        if deadline <= self._loop.time():
+            waiter.set_exception(TimeoutError())
+        else:
+            self._arm(deadline)
+
+
+class PeerInbox(Inbox[bytes]):
+    """Of a connected socket: the kernel lets through only what its one peer sends."""
+
+    __slots__ = ()
+
+    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
+        queue = self.queue
+        if not merging:
+            while len(queue) < most and self.held < most_bytes:
+                data = sock.recv(_LARGEST)
+                queue.append(data)
+                self.held += len(data)
+            return
+        while len(queue) < most and self.held < most_bytes:
+            data, control, _, _ = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
+            self.held += len(data)
+            if control:
+                queue.extend(split(data, _segment_size(control, data)))
+            else:
+                queue.append(data)
+
+
+class OpenInbox(Inbox[Datagram]):
+    """Of sockets that receive from anybody."""
+
+    __slots__ = ("_endpoints",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int, limit_bytes: int, overflow: Overflow) -> None:
+        super().__init__(loop, limit, limit_bytes, overflow)
+        self._endpoints: dict[Any, Endpoint] = {}
+
+    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
+        queue, endpoints = self.queue, self._endpoints
+        control: list[Any] = []
+        while len(queue) < most and self.held < most_bytes:
+            if merging:
+                data, control, _, address = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
+            else:
+                data, address = sock.recvfrom(_LARGEST)
+            peer = endpoints.get(address)
+            if peer is None:
+                peer = self._remember(address)
+            self.held += len(data)
+            if control:
+                queue.extend(Datagram(part, peer) for part in split(data, _segment_size(control, data)))
+            else:
+                queue.append(Datagram(data, peer))
+
+    def _remember(self, address: Any) -> Endpoint:
+        if len(self._endpoints) >= _ENDPOINTS:
+            self._endpoints.clear()  # a flood with invented senders must not fill the memory
+        peer = self._endpoints[address] = to_endpoint(address)
+        return peer
+
+
+def to_endpoint(address: Any) -> Endpoint:
+    """A socket's own notation of an address as an endpoint, with the zone of a link-local one."""
+    host, port = address[0], address[1]
+    if len(address) == 4 and address[3] and "%" not in host:
+        host = f"{host}%{address[3]}"
+    return Endpoint(host, port)
+
+
+def _segment_size(control: list[tuple[int, int, bytes]], data: bytes) -> int:
+    for level, kind, value in control:
+        if level == socket.IPPROTO_UDP and kind == UDP_GRO and len(value) >= 4:
+            return int.from_bytes(value[:4], sys.byteorder)
+    return len(data) or 1
+
+
+def _size(item: bytes | Datagram) -> int:
+    return len(item) if type(item) is bytes else len(item[0])  # type: ignore[arg-type]  # a Datagram then

@@ -1,0 +1,134 @@
+"""Groups of receivers: join and leave, how far and by which interface (RFC 1112, RFC 3493 section 5.2)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+
+from ..core.address import Address, check_host, check_text, parse_literal
+
+__all__ = [
+    "bindable",
+    "check_group",
+    "check_hops",
+    "check_interface",
+    "join",
+    "leave",
+    "only_joined",
+    "set_hops",
+    "set_interface",
+]
+
+_IP_MULTICAST_ALL = 49  # linux/in.h
+_IPV6_MULTICAST_ALL = 29  # linux/in6.h
+_LOOPBACKS = ("lo", "lo0")
+
+
+def check_group(group: object) -> Address:
+    """Return a multicast address, or raise before any I/O."""
+    address = parse_literal(check_host(group, "multicast group"))
+    if address is None or not address.is_multicast:
+        raise ValueError(f"a multicast group is an address in 224.0.0.0/4 or ff00::/8, not {group!r}")
+    return address
+
+
+def check_hops(ttl: object) -> int | None:
+    """Return how many routers a datagram may pass, ``None`` for the system's default."""
+    if ttl is None:
+        return None
+    if type(ttl) is not int:
+        raise TypeError(f"ttl must be an int or None, not {type(ttl).__name__}")
+    if not 0 <= ttl <= 255:
+        raise ValueError(f"ttl must be between 0 and 255, not {ttl}")
+    return ttl
+
+
+def check_interface(interface: object) -> str | None:
+    """Return an own address or the name of an interface, ``None`` for the system's choice."""
+    if interface is None:
+        return None
+    text = check_text(interface, "interface")
+    if not text:
+        raise ValueError("interface must not be empty")
+    return text
+
+
+def join(sock: socket.socket, group: Address, interface: str | None) -> None:
+    """Receive what is sent to the group on that interface. Raises `OSError`."""
+    _membership(sock, group, interface, socket.IP_ADD_MEMBERSHIP, socket.IPV6_JOIN_GROUP)
+
+
+def leave(sock: socket.socket, group: Address, interface: str | None) -> None:
+    """Receive it no more. Raises `OSError` if it was not joined there."""
+    _membership(sock, group, interface, socket.IP_DROP_MEMBERSHIP, socket.IPV6_LEAVE_GROUP)
+
+
+def _membership(sock: socket.socket, group: Address, interface: str | None, ipv4: int, ipv6: int) -> None:
+    if group.version == 4:
+        sock.setsockopt(socket.IPPROTO_IP, ipv4, group.packed + _ipv4_interface(interface))
+        return
+    index = _index(interface or group.scope_id)
+    sock.setsockopt(socket.IPPROTO_IPV6, ipv6, struct.pack("@16sI", group.packed, index))
+
+
+def bindable(group: Address, interface: str | None) -> str:
+    """The group as a host to bind; IPv6 wants the interface with it (RFC 4007 section 11). Raises `OSError`."""
+    if group.version == 4 or group.scope_id or interface is None:
+        return str(group)
+    return f"{group}%{_index(interface)}"
+
+
+def only_joined(sock: socket.socket) -> None:
+    """Receive the groups that this socket joined, not those of the whole machine."""
+    if sys.platform == "linux":
+        if sock.family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+
+
+def set_hops(sock: socket.socket, ttl: int) -> None:
+    """Let what is sent pass so many routers; 0 keeps multicast on this machine."""
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+        if ttl:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+        if ttl:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+
+
+def set_interface(sock: socket.socket, interface: str) -> None:
+    """Send multicast by that interface. Raises `OSError` if there is none."""
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, bytes(4) + _ipv4_interface(interface))
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, _index(interface))
+
+
+def _ipv4_interface(interface: str | None) -> bytes:
+    """The second half of struct ip_mreqn: an own address or an index."""
+    literal = None if interface is None else parse_literal(interface)
+    if literal is not None and literal.version == 4:
+        return literal.packed + bytes(4)
+    return bytes(4) + struct.pack("@i", _index(interface))
+
+
+def _index(interface: str | None) -> int:
+    """The number of an interface; 0 leaves the choice to the system."""
+    if interface is None:
+        return 0
+    if interface.isdecimal():
+        return int(interface)
+    literal = parse_literal(interface)
+    if literal is None:
+        return socket.if_nametoindex(interface)
+    if literal.version == 6 and literal.scope_id:
+        return _index(literal.scope_id)
+    if literal.is_loopback:
+        for index, name in socket.if_nameindex():
+            if name in _LOOPBACKS:
+                return index
+    raise OSError(f"IPv6 multicast wants the name of an interface, not {interface}")

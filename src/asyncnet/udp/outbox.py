@@ -1,0 +1,169 @@
+"""What goes out: one datagram, or many in few system calls; a full socket makes the sender wait.
+
+Whether the kernel segments (UDP_SEGMENT) is probed on the socket itself, and what
+a route refuses later - EINVAL for segments larger than its MTU, EIO for a device
+without checksums - silently falls back to one call each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .datagram import MAX_DATAGRAM, Buffer
+from .segments import batches
+
+__all__ = ["Outbox"]
+
+UDP_SEGMENT = 103  # linux/udp.h
+_NO_SEGMENTS = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
+_FAIR_SENDS = 64  # sends that did not wait, after which others have their turn
+_FAIR_BATCHES = 8  # the same for runs of many; each may be 64 KiB
+_PAUSE = 0.001  # seconds until the next try where a full device (ENOBUFS) cannot be waited for
+
+
+class Outbox:
+    """The sending side of one socket.
+
+    Attributes:
+        sent: datagrams given to the kernel.
+        sent_bytes: and their bytes.
+        max_segment: the largest size of datagrams that are sent as segments of one message; 0 for none.
+    """
+
+    __slots__ = ("_device_full", "_loop", "_sock", "_streak", "_waiters", "max_segment", "sent", "sent_bytes")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._waiters: list[asyncio.Future[None]] = []
+        self._device_full = False
+        self._streak = 0
+        self.sent = 0
+        self.sent_bytes = 0
+        self.max_segment = MAX_DATAGRAM if _can_segment(sock) else 0
+
+    def close(self) -> None:
+        """Wake who waits; each finds the socket closed.  To be called before the socket is closed."""
+        if self._waiters and not self._loop.is_closed():
+            self._loop.remove_writer(self._sock.fileno())
+            self._wake()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether others wait already for room in the kernel."""
+        return bool(self._waiters)
+
+    def tired(self) -> bool:
+        """Count a send that did not wait; every so often the sender is to give others their turn."""
+        self._streak += 1
+        if self._streak < _FAIR_SENDS:
+            return False
+        self._streak = 0
+        return True
+
+    def try_send(self, data: Buffer, address: Any = None) -> bool:
+        """Give one datagram to the kernel; ``False`` if it has no room. Raises `OSError`."""
+        try:
+            if address is None:
+                self._sock.send(data)
+            else:
+                self._sock.sendto(data, address)
+        except OSError as error:
+            if not self._is_full(error):
+                raise
+            return False
+        self.sent += 1
+        self.sent_bytes += len(data)
+        return True
+
+    async def send(self, data: Buffer, address: Any = None) -> None:
+        """Wait for room, then give one datagram to the kernel. Raises `OSError`."""
+        await self._room()
+        while not self.try_send(data, address):
+            await self._room()
+
+    async def send_many(self, payloads: Iterable[Buffer], address: Any = None) -> None:
+        """Give many to the kernel, in order; `sent` tells how many went when one of them fails."""
+        if self._waiters:
+            await self._room()
+        streak = 0
+        for batch in batches(payloads):
+            while not self._try_batch(batch, address):
+                await self._room()
+            streak += 1
+            if streak >= _FAIR_BATCHES:
+                streak = 0
+                await asyncio.sleep(0)
+
+    # ---- inside
+
+    def _try_batch(self, batch: list[Buffer], address: Any) -> bool:
+        """Send a run; what went is taken out of it, and the answer is whether all of it did."""
+        size = len(batch[0])
+        if len(batch) > 1 and size <= self.max_segment:
+            control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
+            try:
+                count = self._sock.sendmsg(batch, control, 0, address)
+            except OSError as error:
+                if self._is_full(error):
+                    return False
+                if error.errno not in _NO_SEGMENTS:
+                    raise
+                # Too long for the route: shorter ones may still go. EIO is about the device.
+                self.max_segment = 0 if error.errno == errno.EIO else size - 1
+            else:
+                self.sent += len(batch)
+                self.sent_bytes += count
+                return True
+        for index, data in enumerate(batch):
+            if not self.try_send(data, address):
+                del batch[:index]
+                return False
+        return True
+
+    def _is_full(self, error: OSError) -> bool:
+        if error.errno == errno.ENOBUFS:
+            self._device_full = True
+            return True
+        return isinstance(error, BlockingIOError | InterruptedError)
+
+    async def _room(self) -> None:
+        """Wait until the kernel may have room again."""
+        if self._device_full:
+            # The socket stays writable all the time, so there is nothing to wait for but time.
+            self._device_full = False
+            await asyncio.sleep(_PAUSE)
+            return
+        waiter = self._loop.create_future()
+        if not self._waiters:
+            self._loop.add_writer(self._sock.fileno(), self._wake)
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.remove(waiter)
+            if not self._waiters and self._sock.fileno() >= 0:
+                self._loop.remove_writer(self._sock.fileno())
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _can_segment(sock: socket.socket) -> bool:
+    # A kernel that does not know the option ignores the control message too, and
+    # would send the run as one large datagram: so the socket is asked first.
+    if not hasattr(sock, "sendmsg"):
+        return False
+    try:
+        sock.getsockopt(socket.IPPROTO_UDP, UDP_SEGMENT)
+    except OSError:
+        return False
+    return sys.platform == "linux"
