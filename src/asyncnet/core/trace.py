@@ -88,7 +88,7 @@ class Trace:
                 "started": s.started,
                 "elapsed": s.elapsed,
                 "depth": s.depth,
-                "attributes": {k: v if isinstance(v, int | float | str | None) else str(v) for k, v in s.attributes.items()},
+                "attributes": {name: _plain(value) for name, value in s.attributes.items()},
                 "error": s.error,
             }
             for s in self.spans
@@ -114,6 +114,10 @@ class Trace:
 
     def _repr_html_(self) -> str:
         return f"<pre style='line-height:1.3'>{html.escape(str(self))}</pre>"
+
+
+def _plain(value: Any) -> int | float | str | None:
+    return value if isinstance(value, int | float | str | None) else str(value)
 
 
 def trace() -> Trace:
