@@ -76,7 +76,7 @@ class Connection(BaseClient):
                     raise wire.failure
                 if wire.eof:
                     raise TLSError("the peer closed the connection during the TLS handshake", phase="tls")
-                await wire.wait_readable(None)
+                await wire.wait_readable()
         except _ssl.SSLError as error:
             peer = self.peer
             raise explain_tls(
@@ -144,8 +144,8 @@ class Connection(BaseClient):
         ) as operation:
             operation.phase = "tls"
             try:
-                if wire.buffer:
-                    raise ProtocolError(f"the peer sent {len(wire.buffer)} bytes before the TLS handshake")
+                if wire.size:
+                    raise ProtocolError(f"the peer sent {wire.size} bytes before the TLS handshake")
                 await self._secure(context, server_side=server_side, server_hostname=name)
             except BaseException:
                 self.abort()

@@ -7,6 +7,7 @@ a stream that was closed, cut or timed out says so in one line.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeAlias
 
@@ -60,15 +61,17 @@ class Stream(Connection):
             OperationTimeout: nothing came; the stream stays usable.
             StateError: closed, not open, or another task is receiving.
         """
-        wire = self._readable("receive")
+        wire = self._wire
+        if wire is None or wire.reader is not None or self._state != "open":
+            wire = self._readable("receive")
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
-        if not wire.buffer:
+        if not wire.size:
             if not wire.eof:
-                await self._some(wire, "receive", timeout)
-            if not wire.buffer:
+                await self._more(wire, self._deadline(timeout), "receive", timeout)
+            if not wire.size:
                 return self._end_of_stream(wire, "receive")
-        return wire.take(max_bytes)
+        return wire.take_some(max_bytes)
 
     async def receive_into(self, buffer: bytearray | memoryview, *, timeout: Timeout = ...) -> int:
         """Receive into the caller's own memory; return how many bytes, 0 at the end.
@@ -84,24 +87,24 @@ class Stream(Connection):
         view = memoryview(buffer).cast("B")
         if view.readonly or not len(view):
             raise ValueError("buffer must be writable and hold at least one byte")
-        if not wire.buffer and not wire.eof:
+        if not wire.size and not wire.eof:
             if wire.tls is None:
                 wire.receive_directly(view)
             try:
-                await self._some(wire, "receive_into", timeout)
+                await self._more(wire, self._deadline(timeout), "receive_into", timeout)
             except BaseException:
-                if wire.direct_count:
-                    wire.give_back(bytes(view[: wire.direct_count]))
+                if wire.direct:
+                    wire.give_back(bytes(view[: wire.direct]))
                 raise
             finally:
-                direct, wire.direct_count = wire.direct_count, 0
+                direct, wire.direct = wire.direct, 0
                 wire.receive_directly(None)
             if direct:
                 return direct
-        if not wire.buffer:
+        if not wire.size:
             self._end_of_stream(wire, "receive_into")
             return 0
-        data = wire.take(len(view))
+        data = wire.take_some(len(view))
         view[: len(data)] = data
         return len(data)
 
@@ -114,12 +117,12 @@ class Stream(Connection):
         wire = self._readable("receive_exactly")
         if count < 0:
             raise ValueError(f"count must not be negative, not {count}")
-        if len(wire.buffer) < count:
+        if wire.size < count:
             wire.expect(count)
             deadline = self._deadline(timeout)
-            while len(wire.buffer) < count:
+            while wire.size < count:
                 if wire.eof:
-                    raise self._cut(wire, "receive_exactly", f"{len(wire.buffer)} of {count} bytes")
+                    raise self._cut(wire, "receive_exactly", f"{wire.size} of {count} bytes")
                 await self._more(wire, deadline, "receive_exactly", timeout)
             wire.expect(0)
         return wire.take(count)
@@ -175,20 +178,20 @@ class Stream(Connection):
         deadline = self._deadline(timeout)
         size = 4
         while True:
-            if len(wire.buffer) >= 4:
-                length = int.from_bytes(wire.buffer[:4], "big")
+            if wire.size >= 4:
+                length = int.from_bytes(wire.gather()[:4], "big")
                 if length > max_bytes:
                     raise self._explained(
                         LimitExceeded(f"the peer announced a frame of {length} bytes, max_bytes is {max_bytes}"),
                         "receive_frame",
                     )
                 size = 4 + length
-                if len(wire.buffer) >= size:
+                if wire.size >= size:
                     wire.expect(0)
                     return wire.take(size)[4:]
                 wire.expect(size)
             if wire.eof:
-                raise self._cut(wire, "receive_frame", f"{len(wire.buffer)} of {size} bytes of a frame")
+                raise self._cut(wire, "receive_frame", f"{wire.size} of {size} bytes of a frame")
             await self._more(wire, deadline, "receive_frame", timeout)
 
     async def frames(self, max_bytes: int = _FRAME_LIMIT, *, timeout: Timeout = ...) -> AsyncIterator[bytes]:
@@ -219,10 +222,12 @@ class Stream(Connection):
             OperationTimeout: the peer does not take it.
             StateError: closed, not open, or after `send_eof`.
         """
-        wire = self._writable("send")
-        if not isinstance(data, bytes):
+        wire = self._wire
+        if wire is None or self._state != "open" or self._ending or wire.failure is not None or wire.lost:
+            wire = self._writable("send")
+        if type(data) is not bytes:
             # The transport may keep what it is given: the caller's memory is copied.
-            data = bytes(data) if isinstance(data, bytearray | memoryview) else b"".join(data)
+            data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)
         if wire.write_paused:
             await self._room(wire, timeout)
             wire = self._writable("send")
@@ -271,27 +276,29 @@ class Stream(Connection):
     # ---- inside
 
     def _deadline(self, timeout: Timeout) -> float | None:
-        limit = self._limit(timeout, None)
-        if limit is None:
+        if timeout is ... and self._own_timeout is ...:
             return None
-        assert self._loop is not None
-        return self._loop.time() + limit
+        limit = self._limit(timeout, None)
+        return None if limit is None else asyncio.get_running_loop().time() + limit
 
     async def _more(self, wire: Wire, deadline: float | None, operation: str, timeout: Timeout) -> None:
         """Wait until something was received or the stream ended."""
-        self._check_loop(operation)
+        # The waiting itself stands here and not one call further down: it is the hot path of every receive.
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._check_loop(operation)
+        waiter = wire.reader = loop.create_future()
+        wire.read_deadline = deadline
+        if deadline is not None:
+            wire.arm(deadline)
         try:
-            await wire.wait_readable(deadline)
+            await waiter
         except TimeoutError:
             raise self._timed_out("nothing received", self._limit(timeout, None), operation) from None
+        finally:
+            wire.reader = None
         if self._state != "open":
             raise self._unusable(operation)
-
-    async def _some(self, wire: Wire, operation: str, timeout: Timeout) -> None:
-        """Wait until there is something to read, or the end; a part of a TLS record is neither."""
-        deadline = self._deadline(timeout)
-        while not wire.buffer and not wire.eof and not wire.direct_count:
-            await self._more(wire, deadline, operation, timeout)
 
     async def _room(self, wire: Wire, timeout: Timeout) -> None:
         """Wait until the peer has taken enough."""
@@ -311,10 +318,10 @@ class Stream(Connection):
         wire = self._readable(operation)
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
-        buffer = wire.buffer
         start = 0
         deadline: float | None = None
         while True:
+            buffer = wire.gather()
             found = buffer.find(separator, start, max_bytes)
             if found >= 0:
                 wire.expect(0)
@@ -334,9 +341,9 @@ class Stream(Connection):
     async def _at_end(self, operation: str, timeout: Timeout) -> bool:
         """Wait for a byte or a clean end."""
         wire = self._readable(operation)
-        if not wire.buffer and not wire.eof:
-            await self._some(wire, operation, timeout)
-        if wire.buffer:
+        if not wire.size and not wire.eof:
+            await self._more(wire, self._deadline(timeout), operation, timeout)
+        if wire.size:
             return False
         self._end_of_stream(wire, operation)
         return True

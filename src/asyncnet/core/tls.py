@@ -89,7 +89,7 @@ class TLSLayer:
         self._pending = bytearray()  # plaintext that OpenSSL would not take yet
         self._first = b""  # what the peer began with: to say what it speaks, if not TLS
 
-    def feed(self, data: memoryview, plaintext: bytearray) -> None:
+    def feed(self, data: memoryview, plaintext: list[bytes]) -> None:
         """Take ciphertext; append what it decrypts to. Raises `ssl.SSLError`."""
         if not self.established:
             if len(self._first) < 80:
@@ -102,7 +102,7 @@ class TLSLayer:
         read = self.object.read
         try:
             while chunk := read(_RECORD):
-                plaintext += chunk
+                plaintext.append(chunk)
             self.ended = True
         except _ssl.SSLWantReadError:
             pass

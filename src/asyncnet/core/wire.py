@@ -1,12 +1,14 @@
-"""The private end of a transport: buffer, flow control, TLS and one timer a connection.
+"""The private end of a transport: what was received, flow control, TLS and one timer a connection.
 
 Asyncio's own transports make a new 256 KiB object for each receive; a
 `BufferedProtocol` receives into memory that is there.  One piece of memory
-serves all connections of a thread, because everything is copied out of it
-before `buffer_updated` returns, and no loop receives twice at once.
+serves all connections of a loop, because everything is copied out of it before
+`buffer_updated` returns, and no loop receives twice at once.  What is copied
+out stands in chunks of at most 64 KiB: larger blocks would be mapped and
+unmapped by the allocator each time, and `receive` hands a chunk over as it is.
 
 A waiter is only a wake-up, data never travels in a future: a receive that is
-cancelled after the data came finds it in the buffer the next time.
+cancelled after the data came finds it the next time.
 """
 
 from __future__ import annotations
@@ -17,66 +19,77 @@ import math
 import socket
 import ssl
 import struct
-import threading
 from typing import cast
 
+from .loop_scope import current_scope
 from .tls import TLSLayer
 
-__all__ = ["READ_AHEAD", "Wire"]
+__all__ = ["CHUNK", "READ_AHEAD", "Wire"]
 
+CHUNK = 65_536  # bytes: the most that one piece of what was received holds
 READ_AHEAD = 262_144  # bytes received ahead of the reader before the peer is made to wait
 WRITE_AHEAD = 65_536  # bytes written ahead of the peer before the sender is made to wait
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class _Scratch(threading.local):
+class _Scratch:
+    """The memory that all plaintext and ciphertext of a loop is received into."""
+
     def __init__(self) -> None:
         # A bytearray given to a BufferedProtocol corrupts data under asyncio's
         # SSL transport; a memoryview is right everywhere.
         self.view = memoryview(bytearray(READ_AHEAD))
 
+    async def close(self) -> None:
+        """Nothing is open; connections that still live keep the memory."""
 
-_scratch = _Scratch()
+    def abort(self) -> None:
+        """Nothing is open."""
 
 
 class Wire(asyncio.BufferedProtocol):
-    """What a transport talks to.  `Stream` has one; nobody else touches it.
+    """What a transport talks to.  `Connection` has one; only it and `Stream` touch it.
 
     Attributes:
-        buffer: received, decrypted, not yet read.
+        size: bytes received, decrypted and not yet taken.
         eof: nothing more will come.
         failure: why nothing more will come, ``None`` for a clean end.
         lost: the transport is gone; nothing can be written.
         tls: the TLS layer, ``None`` for plaintext.
+        reader: the future of the one task that waits for bytes.
+        read_deadline: loop time at which its wait ends, ``None`` for no limit.
+        direct: how many bytes went straight into the reader's own memory.
     """
 
     __slots__ = (
-        "_closed", "_deadlines", "_direct", "_loop", "_read_paused", "_timer", "_writers", "buffer", "bytes_received",
-        "bytes_sent", "direct_count", "eof", "failure", "idle_since", "idle_timeout", "limit", "lost", "on_idle",
-        "reader", "tls", "transport", "write_paused",
+        "_buffer", "_chunks", "_closed", "_loop", "_read_paused", "_scratch", "_taken", "_target", "_timer", "_writers",
+        "bytes_sent", "direct", "eof", "failure", "idle_since", "idle_timeout", "limit", "lost", "read_deadline",
+        "reader", "size", "tls", "transport", "write_paused",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._scratch = self._target = current_scope().get("receive memory", _Scratch).view
+        self._chunks: list[bytes] = []
+        self._buffer: bytearray | None = None  # chunks put together for who looks into them; comes before the chunks
+        self._taken = 0
+        self._read_paused = False
+        self._writers: dict[asyncio.Future[None], float] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
-        self.buffer = bytearray()
+        self.size = 0
         self.limit = READ_AHEAD
         self.eof = False
         self.lost = False
         self.failure: Exception | None = None
         self.tls: TLSLayer | None = None
-        self.bytes_received = 0
         self.bytes_sent = 0
         self.reader: asyncio.Future[None] | None = None
+        self.read_deadline: float | None = None
         self.write_paused = False
-        self._writers: list[asyncio.Future[None]] = []
-        self._deadlines: dict[asyncio.Future[None], float] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._read_paused = False
-        self._closed: asyncio.Future[None] | None = None
-        self._direct: memoryview | None = None
-        self.direct_count = 0
+        self.direct = 0
         self.idle_timeout: float | None = None
         self.idle_since = 0.0
 
@@ -88,21 +101,26 @@ class Wire(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(WRITE_AHEAD)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _scratch.view if self._direct is None else self._direct
+        return self._target
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._direct is not None:
-            self._direct = None
-            self.direct_count = nbytes
-            self.bytes_received += nbytes
-        elif self.tls is None:
-            self.buffer += _scratch.view[:nbytes]
-            self.bytes_received += nbytes
+        view = self._target
+        if view is not self._scratch:
+            self._target = self._scratch
+            self.direct = nbytes
+            self._taken += nbytes
+        elif self.tls is not None:
+            if not self._decrypt(view[:nbytes]):
+                return
+        elif nbytes <= CHUNK:
+            self._chunks.append(view[:nbytes].tobytes())
+            self.size += nbytes
         else:
-            self._decrypt(_scratch.view[:nbytes])
+            self._chunks += [view[start : min(start + CHUNK, nbytes)].tobytes() for start in range(0, nbytes, CHUNK)]
+            self.size += nbytes
         if self.idle_timeout is not None:
             self.idle_since = self._loop.time()
-        if len(self.buffer) >= self.limit and not self._read_paused:
+        if self.size >= self.limit and not self._read_paused:
             self._pause_reading()
         reader = self.reader
         if reader is not None and not reader.done():
@@ -116,13 +134,10 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        if not self.eof and self.failure is None:
+        if self.failure is None and (exc is not None or not self.eof):
             self.failure = exc or ConnectionAbortedError("closed on our side")
-        elif exc is not None and self.failure is None:
-            self.failure = exc
         self._end()
-        self.write_paused = False
-        self._wake_writers()
+        self.resume_writing()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -134,9 +149,115 @@ class Wire(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        self._wake_writers()
+        for waiter in self._writers or ():
+            if not waiter.done():
+                waiter.set_result(None)
 
-    # ---- called by the stream
+    # ---- what was received
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received so far, after decryption."""
+        return self._taken + self.size
+
+    def take_some(self, most: int) -> bytes:
+        """Take one chunk from the front, cut to ``most`` bytes; there is one."""
+        if self._buffer:
+            return self.take(min(most, len(self._buffer)))
+        data = self._chunks.pop(0)
+        if len(data) > most:
+            self._chunks.insert(0, data[most:])
+            data = data[:most]
+        self._took(len(data))
+        return data
+
+    def take(self, count: int) -> bytes:
+        """Take exactly ``count`` bytes from the front; there are as many."""
+        if not self._buffer and self._chunks and len(self._chunks[0]) == count:
+            data = self._chunks.pop(0)
+        else:
+            buffer = self.gather()
+            with memoryview(buffer) as view:
+                data = view[:count].tobytes()
+            del buffer[:count]
+        self._took(count)
+        return data
+
+    def gather(self) -> bytearray:
+        """All that was received, in one piece to look into; `take` takes from its front."""
+        if self._buffer is None:
+            self._buffer = bytearray()
+        if self._chunks:
+            for chunk in self._chunks:
+                self._buffer += chunk
+            self._chunks.clear()
+        return self._buffer
+
+    def give_back(self, data: bytes) -> None:
+        """Put bytes back to the front: a direct receive was cancelled after they came."""
+        self.gather()[:0] = data
+        self.size += len(data)
+        self._taken -= len(data)
+
+    def expect(self, size: int) -> None:
+        """Make room for a read of ``size`` bytes that has to be held as a whole; 0 when it is over."""
+        self.limit = max(READ_AHEAD, size)
+        if self._read_paused and self.size < self.limit:
+            self._resume_reading()
+
+    def receive_directly(self, view: memoryview | None) -> None:
+        """Have the next bytes received into the caller's own memory (plaintext only)."""
+        self._target = self._scratch if view is None else view
+
+    def _took(self, count: int) -> None:
+        self.size -= count
+        self._taken += count
+        if self._read_paused and self.size < self.limit:
+            self._resume_reading()
+
+    # ---- waiting
+
+    async def wait_readable(self, deadline: float | None = None) -> None:
+        """Wait for more bytes, the end or a failure; `TimeoutError` when the deadline passes first."""
+        waiter = self.reader = self._loop.create_future()
+        self.read_deadline = deadline
+        if deadline is not None:
+            self.arm(deadline)
+        try:
+            await waiter
+        finally:
+            self.reader = None
+
+    async def wait_writable(self, deadline: float | None = None) -> None:
+        """Wait until the peer has taken enough of what was written; `TimeoutError` as above."""
+        if self._writers is None:
+            self._writers = {}
+        while self.write_paused and not self.lost:
+            waiter = self._loop.create_future()
+            self._writers[waiter] = math.inf if deadline is None else deadline
+            if deadline is not None:
+                self.arm(deadline)
+            try:
+                await waiter
+            finally:
+                del self._writers[waiter]
+
+    def arm(self, when: float) -> None:
+        """Have the timer fire at that loop time, or before."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    async def wait_closed(self) -> None:
+        """Wait until the transport is gone."""
+        if not self.lost:
+            if self._closed is None:
+                self._closed = self._loop.create_future()
+            await asyncio.wait([self._closed])
+
+    # ---- sending, TLS, the end
 
     def write(self, data: bytes) -> None:
         """Queue all of ``data``; the caller has seen that nothing is lost."""
@@ -150,91 +271,12 @@ class Wire(asyncio.BufferedProtocol):
         if self.idle_timeout is not None:
             self.idle_since = self._loop.time()
 
-    def take(self, count: int) -> bytes:
-        """Take up to ``count`` bytes from the front of the buffer."""
-        buffer = self.buffer
-        if len(buffer) <= count:
-            data = bytes(buffer)
-            buffer.clear()
-        else:
-            with memoryview(buffer) as view:
-                data = bytes(view[:count])
-            del buffer[:count]
-        if self._read_paused and len(buffer) < self.limit:
-            self._resume_reading()
-        return data
-
-    def give_back(self, data: bytes | memoryview) -> None:
-        """Put bytes back to the front: a direct receive was cancelled after they came."""
-        self.buffer[:0] = data
-
-    def expect(self, size: int) -> None:
-        """Make room for a read of ``size`` bytes that has to be held as a whole."""
-        self.limit = max(READ_AHEAD, size)
-        if self._read_paused and len(self.buffer) < self.limit:
-            self._resume_reading()
-
-    def receive_directly(self, view: memoryview | None) -> None:
-        """Have the next bytes received into the caller's own memory (plaintext only)."""
-        self._direct = view
-        self.direct_count = 0
-
-    async def wait(self, waiter: asyncio.Future[None], deadline: float | None) -> None:
-        """Wait for a wake-up; `TimeoutError` when the deadline passes first."""
-        if deadline is not None:
-            self._deadlines[waiter] = deadline
-            if self._timer is None or self._timer.when() > deadline:
-                self._arm(deadline)
-        try:
-            await waiter
-        finally:
-            if deadline is not None:
-                self._deadlines.pop(waiter, None)
-
-    async def wait_readable(self, deadline: float | None) -> None:
-        """Wait for more bytes, the end or a failure."""
-        waiter = self.reader = self._loop.create_future()
-        try:
-            if deadline is None:
-                await waiter
-            else:
-                await self.wait(waiter, deadline)
-        finally:
-            self.reader = None
-
-    async def wait_writable(self, deadline: float | None) -> None:
-        """Wait until the peer has taken enough of what was written."""
-        while self.write_paused and not self.lost:
-            waiter = self._loop.create_future()
-            self._writers.append(waiter)
-            try:
-                await self.wait(waiter, deadline)
-            finally:
-                if waiter in self._writers:
-                    self._writers.remove(waiter)
-
-    def abort(self) -> None:
-        """Drop the connection so that the peer cannot take it for a clean end."""
-        assert self.transport is not None
-        sock = self.transport.get_extra_info("socket")
-        # ABORT of RFC 9293 section 3.10.5: with nothing to linger for, closing sends a reset.
-        with contextlib.suppress(OSError):
-            if sock is not None and sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self.transport.abort()
-
-    async def wait_closed(self) -> None:
-        """Wait until the transport is gone."""
-        if not self.lost:
-            if self._closed is None:
-                self._closed = self._loop.create_future()
-            await asyncio.wait([self._closed])
-
     def begin_tls(self, layer: TLSLayer) -> None:
         """Speak TLS from here on; what the peer has sent already is part of its handshake."""
         self.tls = layer
-        early = self.take(len(self.buffer)) if self.buffer else b""
-        self.bytes_received -= len(early)
+        early = bytes(self.gather())
+        self._buffer = None
+        self.size = 0
         if early:
             self._decrypt(memoryview(early))
         else:
@@ -248,39 +290,46 @@ class Wire(asyncio.BufferedProtocol):
             if data:
                 self.transport.write(data)
 
+    def abort(self) -> None:
+        """Drop the connection so that the peer cannot take it for a clean end."""
+        assert self.transport is not None
+        sock = self.transport.get_extra_info("socket")
+        # ABORT of RFC 9293 section 3.10.5: with nothing to linger for, closing sends a reset.
+        with contextlib.suppress(OSError):
+            if sock is not None and sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
     def watch_idle(self, idle_timeout: float | None) -> None:
         """Abort the connection when no byte moved for so many seconds."""
         self.idle_timeout = idle_timeout
         if idle_timeout is not None:
             self.idle_since = self._loop.time()
-            self._arm(self.idle_since + idle_timeout)
+            self.arm(self.idle_since + idle_timeout)
 
     # ---- inside
 
-    def _decrypt(self, data: memoryview) -> None:
+    def _decrypt(self, data: memoryview) -> bool:
+        """Feed the session; whether there is news for a reader: a part of a record is none."""
         assert self.tls is not None
         if self.failure is not None:
-            return  # a broken session stays broken; what follows means nothing
-        before = len(self.buffer)
+            return False  # a broken session stays broken; what follows means nothing
+        before, established = len(self._chunks), self.tls.established
         try:
-            self.tls.feed(data, self.buffer)
+            self.tls.feed(data, self._chunks)
         except ssl.SSLError as error:
             self.failure = error
             self.eof = True
-        self.bytes_received += len(self.buffer) - before
+        self.size += sum(map(len, self._chunks[before:]))
         if self.tls.ended:
             self.eof = True
         self.flush_tls()
+        return self.eof or len(self._chunks) > before or not established
 
     def _end(self) -> None:
         self.eof = True
         if self.reader is not None and not self.reader.done():
             self.reader.set_result(None)
-
-    def _wake_writers(self) -> None:
-        for waiter in self._writers:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def _pause_reading(self) -> None:
         if self.transport is not None and not self.lost and not self.transport.is_closing():
@@ -292,20 +341,16 @@ class Wire(asyncio.BufferedProtocol):
         if self.transport is not None and not self.lost and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def _arm(self, when: float) -> None:
-        if self._timer is not None:
-            if self._timer.when() <= when:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._on_timer)
-
     def _on_timer(self) -> None:
         # One timer serves all waits of the connection.  A wait that ends leaves
         # it armed; when it fires early it is set again for whoever waits now.
         self._timer = None
         now = self._loop.time()
+        waits = dict(self._writers or {})
+        if self.reader is not None and self.read_deadline is not None:
+            waits[self.reader] = self.read_deadline
         due = math.inf
-        for waiter, deadline in list(self._deadlines.items()):
+        for waiter, deadline in waits.items():
             if deadline > now:
                 due = min(due, deadline)
             elif not waiter.done():
@@ -318,4 +363,4 @@ class Wire(asyncio.BufferedProtocol):
                 self.failure = self.failure or TimeoutError(f"no byte moved for {self.idle_timeout:g} s")
                 self.abort()
         if due < math.inf:
-            self._arm(due)
+            self.arm(due)
