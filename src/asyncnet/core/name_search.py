@@ -75,7 +75,8 @@ class NameSearch:
         failures: list[Failure] = []
         names = self._candidates(name)
         for whole in names:
-            results = await self._ask(operation, whole, types)
+            both = len(types) == 2
+            results = await self._ask_both(operation, whole) if both else [await self._ask(operation, whole, types[0])]
             answers = [result for result in results if isinstance(result, Answer)]
             failures += (result for result in results if isinstance(result, Failure))
             if answers:
@@ -85,7 +86,7 @@ class NameSearch:
             if not all(failure.negative for failure in failures):
                 break
             # The other family says whether this is the name that was meant; a dialer is asking for it anyway.
-            if whole != names[-1] and len(types) == 1 and await self._has_other_family(operation, whole, types[0]):
+            if whole != names[-1] and not both and await self._has_other_family(operation, whole, types[0]):
                 break
         raise _telling(failures).error()
 
@@ -98,7 +99,7 @@ class NameSearch:
         await self._look_at_files(operation)
         failures: list[Failure] = []
         for whole in self._candidates(name):
-            (result,) = await self._ask(operation, whole, (type,))
+            result = await self._ask(operation, whole, type)
             if isinstance(result, Answer):
                 return result
             failures.append(result)
@@ -127,25 +128,33 @@ class NameSearch:
     # ---- inside
 
     async def _has_other_family(self, operation: Operation, whole: str, type: str) -> bool:
-        (result,) = await self._ask(operation, whole, ("AAAA" if type == "A" else "A",))
-        return isinstance(result, Answer)
+        return isinstance(await self._ask(operation, whole, "AAAA" if type == "A" else "A"), Answer)
 
-    async def _ask(self, operation: Operation, whole: str, types: tuple[str, ...]) -> list[Result]:
-        """The results of all types; one may be missing that lags behind another with records."""
-        asked = [self._questions.ask(whole, type) for type in types]
-        waiting = [future for future in asked if isinstance(future, asyncio.Future)]
-        deadline = operation.deadline
-        timers = []
-        if deadline is not None:
-            for future in waiting:
-                timers.append(operation.loop.call_at(deadline, self._questions.time_out, future, whole, operation))
+    async def _ask(self, operation: Operation, whole: str, type: str) -> Result:
+        result = self._questions.ask(whole, type)
+        if not isinstance(result, asyncio.Future):
+            return result
+        if operation.deadline is None:
+            return await result
+        timer = operation.loop.call_at(operation.deadline, self._questions.time_out, result, whole, operation)
         try:
-            if len(asked) == 1:
-                for future in waiting:
-                    await future
-            else:
-                found = any(isinstance(result, Answer) for result in asked)
-                await _all_or_enough(operation, set(waiting), found)
+            return await result
+        finally:
+            timer.cancel()
+
+    async def _ask_both(self, operation: Operation, whole: str) -> list[Result]:
+        """The results of both families; one may be missing that lags behind the other with addresses."""
+        asked = [self._questions.ask(whole, type) for type in ("A", "AAAA")]
+        pending = {result for result in asked if isinstance(result, asyncio.Future)}
+        found = any(isinstance(result, Answer) for result in asked)
+        timers = []
+        if operation.deadline is not None:
+            for future in pending:
+                timers.append(
+                    operation.loop.call_at(operation.deadline, self._questions.time_out, future, whole, operation)
+                )
+        try:
+            await _all_or_enough(operation, pending, found)
         finally:
             for timer in timers:
                 timer.cancel()

@@ -15,9 +15,11 @@ import os
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from .address import check_host, parse_literal
 from .address_order import sort_destinations
@@ -36,7 +38,7 @@ from .outcome import Outcome
 from .resolver_cache import ResolverCache
 from .trace import current_trace
 
-__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver"]
+__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver", "opened"]
 
 DEFAULT_RESOLVER_TIMEOUT = 5.0  # seconds
 
@@ -124,12 +126,6 @@ class Resolver(BaseClient):
         self._names = NameSearch(
             self._questions, self._files, search=self._search, ndots=self._ndots, changed=self._ordered.clear
         )
-
-    async def ready(self) -> Self:
-        """Open it if it is new: for those it was handed to, who use it without owning it."""
-        if self._state == "new":
-            await self.open(timeout=None)
-        return self
 
     async def _goodbye(self) -> None:
         if self._questions is not None:
@@ -247,7 +243,7 @@ class Resolver(BaseClient):
             with operation.span("resolve", address=str(literal)):
                 return await self._names.reverse(operation, literal)
 
-    def lookup_many(
+    async def lookup_many(
         self,
         names: Iterable[str] | AsyncIterable[str],
         type: str = "A",
@@ -263,12 +259,15 @@ class Resolver(BaseClient):
             concurrency: how many at once.
             timeout: seconds for each name; it ends up in its outcome.
 
-        Returns:
-            An async generator of an `Outcome` for each name, in the order in which they are done.
+        Yields:
+            An `Outcome` for each name, in the order in which they are done.
         """
         type = check_type(type)
         choose_timeout(timeout, None)
-        return fan_out(names, lambda name: self.lookup(name, type, timeout=timeout), concurrency=concurrency)
+        work = partial(self.lookup, type=type, timeout=timeout)
+        async with aclosing(fan_out(names, work, concurrency=concurrency)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
 
     @property
     def stats(self) -> ResolverStats:
@@ -294,8 +293,7 @@ class Resolver(BaseClient):
         Raises:
             NameNotFound, NoData, ResolveError, StateError: as `resolve`.
         """
-        if self._state == "new":
-            await self.open(timeout=None)
+        await opened(self)
         if self._state != "open":
             raise self._misused("the resolver is closed", operation.name)
         self._check_loop(operation.name)
@@ -312,6 +310,13 @@ class Resolver(BaseClient):
         finally:
             if trace is not None and span is not None:
                 trace.end(span, error)
+
+
+async def opened(resolver: Resolver) -> Resolver:
+    """The resolver, opened if it is new: for those it was handed to, who use it without owning it."""
+    if resolver._state == "new":
+        await resolver.open(timeout=None)
+    return resolver
 
 
 def default_resolver() -> Resolver:

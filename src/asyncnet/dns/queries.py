@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from ..core.dialer import current_dialer
-from ..core.dns_records import Answer, check_type
-from ..core.many import fan_out
-from ..core.operation import Timeout, choose_timeout
+from ..core.dns_records import Answer
+from ..core.operation import Timeout
 from ..core.outcome import Outcome
-from ..core.resolver import IPAddress, Resolver, default_resolver
+from ..core.resolver import IPAddress, Resolver, default_resolver, opened
 
 __all__ = ["lookup", "lookup_many", "resolve", "reverse"]
 
@@ -39,8 +39,7 @@ async def resolve(
         OperationTimeout: no answer in time.
         ValueError: no host can be called that.
     """
-    resolver = _shared()
-    return await (await resolver.ready()).resolve(host, family, timeout=timeout)
+    return await (await opened(_shared())).resolve(host, family, timeout=timeout)
 
 
 async def lookup(name: str, type: str = "A", *, timeout: Timeout = ...) -> Answer[Any]:
@@ -58,7 +57,7 @@ async def lookup(name: str, type: str = "A", *, timeout: Timeout = ...) -> Answe
         OperationTimeout: no answer in time.
         ValueError: no name, or an unknown type.
     """
-    return await (await _shared().ready()).lookup(name, type, timeout=timeout)
+    return await (await opened(_shared())).lookup(name, type, timeout=timeout)
 
 
 async def reverse(address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
@@ -74,24 +73,28 @@ async def reverse(address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[
         OperationTimeout: no answer in time.
         ValueError: not an address.
     """
-    return await (await _shared().ready()).reverse(address, timeout=timeout)
+    return await (await opened(_shared())).reverse(address, timeout=timeout)
 
 
-def lookup_many(
+async def lookup_many(
     names: Iterable[str] | AsyncIterable[str],
     type: str = "A",
     *,
     concurrency: int = 1000,
     timeout: Timeout = ...,
 ) -> AsyncGenerator[Outcome[Answer[Any]], None]:
-    """Look up many names at once; an async generator of an `Outcome` for each, in the order they are done.
+    """Look up many names at once.
 
     Args:
         names: any iterable, sync or async, also an endless one.
         type: the record type for all of them.
         concurrency: how many at once.
         timeout: seconds for each name; it ends up in its outcome.
+
+    Yields:
+        An `Outcome` for each name, in the order in which they are done.
     """
-    type = check_type(type)
-    choose_timeout(timeout, None)
-    return fan_out(names, lambda name: lookup(name, type, timeout=timeout), concurrency=concurrency)
+    resolver = await opened(_shared())
+    async with aclosing(resolver.lookup_many(names, type, concurrency=concurrency, timeout=timeout)) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
