@@ -2,6 +2,7 @@
 
 from .auth import Basic, Bearer, Digest
 from .client import Client
+from .connector import connector
 from .download import Download
 from .headers import Headers
 from .image import Image
@@ -22,6 +23,7 @@ __all__ = [
     "Page",
     "PoolStats",
     "Response",
+    "connector",
     "download",
     "download_many",
     "fetch",

@@ -6,15 +6,15 @@ import contextlib
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Mapping
 from types import EllipsisType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
-from ..core.client import BaseClient
 from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..errors import StateError
 from . import fetching
 from .auth import Auth, check_auth
 from .body import Data, Files, make_body
+from .bulk import Bulk, Limit
 from .cookies import CookieJar, check_cookies
 from .headers import HeaderInput
 from .image import MAX_PIXELS, Image
@@ -28,13 +28,10 @@ from .response import Response
 from .urls import Params, join_base, parse_http_url
 from .wire import Wire
 
-__all__ = ["Client", "Limit"]
-
-# A count; None for no limit; ... for the client's own.
-Limit: TypeAlias = "int | EllipsisType | None"
+__all__ = ["Client"]
 
 
-class Client(BaseClient):
+class Client(Bulk):
     """Many requests over kept connections, with cookies and shared defaults.
 
     Args:
@@ -284,22 +281,22 @@ class Client(BaseClient):
             response = await Journey(engine, operation, request).run(_unread)
             if raise_for_status and response.status >= 400:
                 raise fetching.reply_error(await fetching.read_page(response, operation))
-        response.use_pace(pace)
+        response._use_pace(pace)
         try:
             yield response
         finally:
-            response.drop()
+            response._drop()
 
     def _make(
         self,
         url: str,
-        method: str,
-        params: Params | None,
-        headers: HeaderInput | None,
-        auth: Auth | tuple[str, str] | None,
-        since: Page | None,
-        max_bytes: Limit,
-        retries: Limit,
+        method: str = "GET",
+        params: Params | None = None,
+        headers: HeaderInput | None = None,
+        auth: Auth | tuple[str, str] | None = None,
+        since: Page | None = None,
+        max_bytes: Limit = ...,
+        retries: Limit = ...,
     ) -> Request:
         """A request with the client's defaults where the call has none."""
         own = check_request_headers(headers)

@@ -185,8 +185,10 @@ _COOKIE_VALUE = re.compile(r'[^\x00-\x20\x7f",;\\]*|"[^\x00-\x20\x7f",;\\]*"')
 
 def check_cookies(cookies: Mapping[str, str] | None) -> str | None:
     """The ``Cookie`` field for a caller's own cookies, or raise before any I/O."""
-    if not cookies:
+    if cookies is None:
         return None
+    if not isinstance(cookies, Mapping):
+        raise TypeError(f"cookies must be a mapping of names to values, not {type(cookies).__name__}")
     parts = []
     for name, value in cookies.items():
         check_text(name, "a cookie's name")
@@ -194,4 +196,4 @@ def check_cookies(cookies: Mapping[str, str] | None) -> str | None:
         if not _COOKIE_NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(value):
             raise ValueError(f"cookie {name!r} holds a character that RFC 6265 section 4.1.1 does not allow")
         parts.append(f"{name}={value}")
-    return "; ".join(parts)
+    return "; ".join(parts) or None

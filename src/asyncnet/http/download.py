@@ -215,7 +215,7 @@ class Transfer:
         response = await self.get(part.size, None, state.validator if state else None)
         if part.size and response.status == 416:
             total = parse_content_range(response.headers.get("Content-Range", "bytes */*")).total
-            await response.drain()
+            await response._drain()
             if total == part.size:
                 return None  # an earlier try had all of it, and ended before it could say so
             await self._restart(Progressed(self.request.text))
@@ -237,11 +237,11 @@ class Transfer:
         request = dataclasses.replace(self.request, headers=tuple(headers))
         response = await Journey(self.engine, self.operation, request).run(_unread)
         self.attempts += response.attempts
-        response.use_pace(self.pace())
+        response._use_pace(self.pace())
         if response.status >= 400 and response.status != 416:
             raise fetching.reply_error(await fetching.read_page(response, self.operation))
         if response.status not in (200, 203, 204, 206, 416):
-            response.drop()
+            response._drop()
             raise ProtocolError(f"status {response.status} carries no file", phase="request")
         return response
 
@@ -266,7 +266,7 @@ class Transfer:
                 stored = _is_stored_as_is(response)
                 plain = "content-encoding" not in response.headers or stored
                 if stored:
-                    response.keep_coded()
+                    response._keep_coded()
                 total = response.length if plain else None
                 validator = strong_validator(response.headers) if plain else None
                 await self._restart(Progressed(self.request.text, validator, total))
@@ -274,7 +274,7 @@ class Transfer:
             if total is not None:
                 await run_in_file_thread(part.check_space, total - part.size)
         except BaseException:
-            response.drop()
+            response._drop()
             raise
 
     def _check_size(self, size: int | None) -> None:
@@ -314,7 +314,7 @@ class Transfer:
             await run_in_file_thread(part.append, batch, hashers)
             raise
         finally:
-            response.drop()
+            response._drop()
             if writing is not None and not writing.done():
                 await asyncio.wait([writing])
         if writing is not None:

@@ -110,6 +110,8 @@ def check_headers(headers: HeaderInput | None) -> tuple[tuple[str, str], ...]:
     """
     if headers is None:
         return ()
+    if isinstance(headers, str | bytes):
+        raise TypeError("headers must be a mapping or pairs of name and value")
     items = headers.items() if isinstance(headers, Mapping) else headers
     checked = []
     for item in items:

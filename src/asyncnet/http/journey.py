@@ -201,7 +201,7 @@ class Journey:
 
     async def _goes_on(self, response: Response) -> bool:
         """Prepare the next hop if the response asks for one."""
-        if response.sets_cookies:
+        if response._sets_cookies:
             if self._jar is None:
                 self._jar = CookieJar()  # for the redirects of this call
             self._jar.store(response.headers.get_all("Set-Cookie"), self._url, time.time())
@@ -209,7 +209,7 @@ class Journey:
         if status < 300:
             return False
         if status == 401 and self._answer_challenge(response):
-            await response.drain()
+            await response._drain()
             return True
         if is_temporary(status) and await self._retry_after_status(response):
             return True
@@ -227,9 +227,9 @@ class Journey:
                 return False
             self._turn(response, redirect)
         except BaseException:
-            response.drop()
+            response._drop()
             raise
-        await response.drain()
+        await response._drain()
         return True
 
     def _turn(self, response: Response, redirect: Redirect) -> None:
@@ -305,7 +305,7 @@ class Journey:
         if delay is None:
             return False
         self._attempts.append(self._attempt(str(response.status)))
-        await response.drain()
+        await response._drain()
         await self._pause(delay)
         return True
 

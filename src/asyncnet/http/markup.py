@@ -90,7 +90,12 @@ def find_links(text: str) -> tuple[str | None, tuple[str, ...]]:
         if "href" not in attributes:
             continue
         if name in ("a", "area"):
-            links.setdefault(attributes["href"].strip("\t\n\f\r "), None)
+            links.setdefault(_reference(attributes["href"]), None)
         elif name == "base" and base is None:
-            base = attributes["href"].strip("\t\n\f\r ")
+            base = _reference(attributes["href"])
     return base, tuple(links)
+
+
+def _reference(value: str) -> str:
+    """A URL as browsers read it from an attribute: blanks around it and line breaks within go (WHATWG URL 4.4)."""
+    return value.strip("\t\n\f\r ").translate({9: None, 10: None, 13: None})

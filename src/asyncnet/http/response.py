@@ -73,7 +73,7 @@ class Response:
         self.attempts: tuple[Attempt, ...] = ()
 
     @property
-    def sets_cookies(self) -> bool:
+    def _sets_cookies(self) -> bool:
         """Whether there is a ``Set-Cookie`` field."""
         return self._wire.sets_cookies
 
@@ -98,7 +98,7 @@ class Response:
                 piece = await self._receive()
             self._pace.moved(len(piece))
         except TimeoutError as error:
-            self.drop()
+            self._drop()
             failure = error if isinstance(error, OperationTimeout) else self._pace.expired()
             self._operation.explain(failure)
             raise failure from None
@@ -125,11 +125,11 @@ class Response:
         while piece := await self.receive():
             yield piece
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         """Drop the connection if the content has not been read to its end."""
         self._lease.drop()
 
-    async def drain(self) -> None:
+    async def _drain(self) -> None:
         """Read what little is left so that the connection can be used again, else drop it."""
         length = self.length
         if not self._empty and length is not None and length - self._size > _DRAIN:
@@ -146,11 +146,11 @@ class Response:
             raise
         self._lease.release()  # where something is left unread, it is dropped
 
-    def keep_coded(self) -> None:
+    def _keep_coded(self) -> None:
         """Give the content as it comes, its coding not undone."""
         self._coded = False
 
-    def use_pace(self, pace: Pace) -> None:
+    def _use_pace(self, pace: Pace) -> None:
         """Bound every further piece in time."""
         self._pace = pace
 

@@ -52,7 +52,7 @@ class Segments:
             await run_in_file_thread(self._part.reserve, state.total)
             await run_in_file_thread(self._part.note, self._state)
         except BaseException:
-            response.drop()
+            response._drop()
             raise
         await self._run(response)
         return True
@@ -99,13 +99,13 @@ class Segments:
 
         response = await self._transfer.get(segment[1], segment[2], self._state.validator)
         if response.status != 206:  # If-Range did not hold: this is all of another content
-            response.drop()
+            response._drop()
             raise _Changed
         try:
             if check_range(response, segment[1]) not in (None, self._state.total):
                 raise _Changed
         except BaseException:
-            response.drop()
+            response._drop()
             raise
         return response
 
@@ -126,9 +126,9 @@ class Segments:
             if batch:
                 await self._write(segment, batch)
             if response.status == 206:
-                await response.drain()  # it ends here, and its connection serves again
+                await response._drain()  # it ends here, and its connection serves again
         finally:
-            response.drop()  # the first response goes on beyond its segment
+            response._drop()  # the first response goes on beyond its segment
 
     async def _write(self, segment: list[int], batch: list[bytes]) -> int:
         position = await run_in_file_thread(self._part.write_at, segment[1], batch)

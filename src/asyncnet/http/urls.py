@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -22,6 +23,8 @@ __all__ = [
     "resolve_url",
     "without_user",
 ]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 PORTS = {"http": 80, "https": 443}
 
@@ -54,8 +57,7 @@ def resolve_url(base: URL, reference: str) -> URL:
     Raises:
         ValueError: it is no http or https URL.
     """
-    # Surrounding blanks are dropped as browsers do; anything else odd is for the parser to refuse.
-    return parse_http_url(urllib.parse.urljoin(str(without_user(base)), reference.strip(" \t\r\n\f")))
+    return parse_http_url(_join(without_user(base), reference.strip(" ")))
 
 
 def join_base(base: URL | None, text: str) -> URL:
@@ -70,10 +72,17 @@ def join_base(base: URL | None, text: str) -> URL:
     # The base is a folder: its own last part is never replaced.
     folder = base.path if base.path.endswith("/") else base.path + "/"
     anchor = dataclasses.replace(without_user(base), path=folder, query="", fragment="")
-    joined = parse_http_url(urllib.parse.urljoin(str(anchor), text))
+    joined = parse_http_url(_join(anchor, text))
     if joined.origin == base.origin:
         joined = dataclasses.replace(joined, username=base.username, password=base.password)
     return joined
+
+
+def _join(base: URL, reference: str) -> str:
+    # urljoin drops line breaks and tabs silently, and two readers of one text must not see two URLs.
+    if _CONTROL.search(reference):
+        raise ValueError("a URL must not contain control characters")
+    return urllib.parse.urljoin(str(base), reference)
 
 
 def add_params(url: URL, params: Params | None) -> URL:
@@ -92,6 +101,8 @@ def add_params(url: URL, params: Params | None) -> URL:
 
 def encode_params(params: Params) -> str:
     """Parameters as ``application/x-www-form-urlencoded`` text."""
+    if isinstance(params, str | bytes):
+        raise TypeError("parameters must be a mapping or pairs of name and value; a query as text belongs into the URL")
     pairs: list[tuple[str, str]] = []
     for name, value in params.items() if isinstance(params, Mapping) else params:
         if not isinstance(name, str):
