@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .dns_records import RECORD_TYPES, TXT
 from .dns_result import tidy
@@ -64,6 +65,13 @@ class Response:
     records: tuple[RawRecord, ...]
 
 
+class _Suffix(NamedTuple):
+    """The end of a name that others point to, and its octets on the wire without the final one."""
+
+    labels: tuple[str, ...]
+    length: int
+
+
 def encode_query(number: int, name: str, type: str, *, edns: bool = True) -> bytes:
     """A question, recursion desired.
 
@@ -109,15 +117,22 @@ def read_response(message: bytes, number: int, name: str, type: str) -> Response
     return Response(rcode, False, tuple(_read_records(message, offset + _QUESTION_TAIL.size, answers)))
 
 
-def read_name(message: bytes, offset: int) -> tuple[str, int]:
+def read_name(message: bytes, offset: int, seen: dict[int, _Suffix] | None = None) -> tuple[str, int]:
     r"""A name at that place, without the final dot, and where it ends; bytes that are no plain text as ``\DDD``.
+
+    Args:
+        message: the whole message.
+        offset: where the name begins.
+        seen: what the pointers of earlier names of this message led to. Five thousand
+            records that all point to one name of 127 labels would else be a second's work.
 
     Raises:
         ValueError: it is cut, too long, or points forwards.
     """
     labels: list[str] = []
-    end: int | None = None
     length = 1
+    end = 0  # not known yet: it is after the first pointer, or after the last label
+    pointed: tuple[int, int, int] | None = None  # the first pointer: its target, labels and octets before it
     bound = offset
     while True:
         if offset >= len(message):
@@ -126,24 +141,37 @@ def read_name(message: bytes, offset: int) -> tuple[str, int]:
         if size >= 0xC0:
             if offset + 1 >= len(message):
                 raise ValueError("a name is cut short")
-            end = offset + 2 if end is None else end
+            end = end or offset + 2
             offset = (size & 0x3F) << 8 | message[offset + 1]
             if offset >= bound:
                 raise ValueError("a name points forwards")
             bound = offset
+            if seen is not None:
+                if offset in seen:
+                    labels += seen[offset].labels
+                    length += seen[offset].length
+                    break
+                pointed = pointed or (offset, len(labels), length)
         elif size >= 0x40:
             raise ValueError("a name has a label of an unknown kind")
         elif size == 0:
-            return ".".join(labels) or ".", offset + 1 if end is None else end
+            end = end or offset + 1
+            break
         else:
-            length += 1 + size
-            if length > _MAX_NAME:
-                raise ValueError("a name is too long")
             label = message[offset + 1 : offset + 1 + size]
             if len(label) < size:
                 raise ValueError("a name is cut short")
             labels.append(_escape(label))
+            length += 1 + size
             offset += 1 + size
+            if length > _MAX_NAME:
+                break
+    if length > _MAX_NAME:
+        raise ValueError("a name is too long")
+    if seen is not None and pointed is not None:
+        target, before, octets = pointed
+        seen[target] = _Suffix(tuple(labels[before:]), length - octets)
+    return ".".join(labels) or ".", end
 
 
 def decode_txt(data: bytes) -> TXT:
@@ -166,8 +194,9 @@ def decode_txt(data: bytes) -> TXT:
 
 
 def _read_records(message: bytes, offset: int, count: int) -> Iterator[RawRecord]:
+    seen: dict[int, _Suffix] = {}
     for _ in range(count):
-        owner, offset = read_name(message, offset)
+        owner, offset = read_name(message, offset, seen)
         type, class_, ttl, size = _unpack(_RECORD_TAIL, message, offset)
         start = offset + _RECORD_TAIL.size
         offset = start + size
