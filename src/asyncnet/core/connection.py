@@ -208,7 +208,7 @@ class Connection(BaseClient):
         wire = self._wire
         if wire is None or self._state != "open":
             raise self._unusable(operation)
-        if wire.reader is not None:
+        if wire.reader is not None and not wire.reader.done():
             raise self._misused("another task is receiving on this stream", operation)
         return wire
 
@@ -235,11 +235,15 @@ class Connection(BaseClient):
         return default if self._own_timeout is ... else self._own_timeout
 
     def _end_of_stream(self, wire: Wire, operation: str) -> bytes:
+        if self._state != "open":
+            raise self._unusable(operation)
         if wire.failure is not None:
             raise self._lost(wire, operation)
         return b""
 
     def _cut(self, wire: Wire, operation: str, what: str) -> AsyncNetError:
+        if self._state != "open":
+            return self._unusable(operation)
         if wire.failure is not None and not isinstance(wire.failure, EOFError):
             return self._lost(wire, operation)
         return self._explained(ConnectionLost(f"the peer closed the connection after {what}"), operation)
@@ -259,7 +263,8 @@ class Connection(BaseClient):
         error.__cause__ = failure
         return self._explained(error, operation)
 
-    def _timed_out(self, message: str, limit: float | None, operation: str) -> OperationTimeout:
+    def _timed_out(self, message: str, timeout: Timeout, operation: str) -> OperationTimeout:
+        limit = self._limit(timeout, self._timeout)
         error = OperationTimeout(f"{message} within {limit:g} s", phase="transfer", elapsed=limit)
         self._explained(error, operation)
         return error

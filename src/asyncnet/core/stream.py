@@ -7,7 +7,7 @@ a stream that was closed, cut or timed out says so in one line.
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import Future, get_running_loop
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from ..errors import LimitExceeded
 from .connection import Connection
 from .files import open_for_reading
 from .operation import Operation, Timeout
-from .wire import Wire
+from .wire import CHUNK, Wire
 
 __all__ = ["Buffer", "Stream"]
 
@@ -49,7 +49,7 @@ class Stream(Connection):
 
     # ---- receiving
 
-    async def receive(self, max_bytes: int = 65_536, *, timeout: Timeout = ...) -> bytes:
+    async def receive(self, max_bytes: int = CHUNK, *, timeout: Timeout = ...) -> bytes:
         """Receive what is there, at least one byte; ``b""`` at the end.
 
         Args:
@@ -66,11 +66,10 @@ class Stream(Connection):
             wire = self._readable("receive")
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
-        if not wire.size:
-            if not wire.eof:
-                await self._more(wire, self._deadline(timeout), "receive", timeout)
-            if not wire.size:
+        while not wire.size:
+            if wire.eof:
                 return self._end_of_stream(wire, "receive")
+            await self._arrival(wire, timeout, "receive")
         return wire.take_some(max_bytes)
 
     async def receive_into(self, buffer: bytearray | memoryview, *, timeout: Timeout = ...) -> int:
@@ -87,20 +86,20 @@ class Stream(Connection):
         view = memoryview(buffer).cast("B")
         if view.readonly or not len(view):
             raise ValueError("buffer must be writable and hold at least one byte")
-        if not wire.size and not wire.eof:
-            if wire.tls is None:
-                wire.receive_directly(view)
-            try:
-                await self._more(wire, self._deadline(timeout), "receive_into", timeout)
-            except BaseException:
-                if wire.direct:
-                    wire.give_back(bytes(view[: wire.direct]))
-                raise
-            finally:
-                direct, wire.direct = wire.direct, 0
-                wire.receive_directly(None)
-            if direct:
-                return direct
+        if not wire.size and not wire.eof and wire.tls is None:
+            wire.receive_directly(view)
+        try:
+            while not (wire.size or wire.eof or wire.direct):
+                await self._arrival(wire, timeout, "receive_into")
+        except BaseException:
+            if wire.direct:
+                wire.give_back(bytes(view[: wire.direct]))
+            raise
+        finally:
+            direct, wire.direct = wire.direct, 0
+            wire.receive_directly(None)
+        if direct:
+            return direct
         if not wire.size:
             self._end_of_stream(wire, "receive_into")
             return 0
@@ -123,7 +122,7 @@ class Stream(Connection):
             while wire.size < count:
                 if wire.eof:
                     raise self._cut(wire, "receive_exactly", f"{wire.size} of {count} bytes")
-                await self._more(wire, deadline, "receive_exactly", timeout)
+                await self._arrival(wire, timeout, "receive_exactly", deadline)
             wire.expect(0)
         return wire.take(count)
 
@@ -192,7 +191,7 @@ class Stream(Connection):
                 wire.expect(size)
             if wire.eof:
                 raise self._cut(wire, "receive_frame", f"{wire.size} of {size} bytes of a frame")
-            await self._more(wire, deadline, "receive_frame", timeout)
+            await self._arrival(wire, timeout, "receive_frame", deadline)
 
     async def frames(self, max_bytes: int = _FRAME_LIMIT, *, timeout: Timeout = ...) -> AsyncIterator[bytes]:
         """Iterate over the frames to the end of the stream; a cut last frame raises `ConnectionLost`."""
@@ -203,10 +202,16 @@ class Stream(Connection):
         return self
 
     async def __anext__(self) -> bytes:
-        data = await self.receive()
-        if not data:
-            raise StopAsyncIteration
-        return data
+        # As `receive`, written out: a loop over a stream is the hottest path there is.
+        wire = self._wire
+        if wire is None or wire.reader is not None or self._state != "open":
+            wire = self._readable("receive")
+        while not wire.size:
+            if wire.eof:
+                self._end_of_stream(wire, "receive")
+                raise StopAsyncIteration
+            await self._arrival(wire, ..., "receive")
+        return wire.take_some(CHUNK)
 
     # ---- sending
 
@@ -276,29 +281,29 @@ class Stream(Connection):
     # ---- inside
 
     def _deadline(self, timeout: Timeout) -> float | None:
-        if timeout is ... and self._own_timeout is ...:
-            return None
-        limit = self._limit(timeout, None)
-        return None if limit is None else asyncio.get_running_loop().time() + limit
+        limit = None if timeout is ... and self._own_timeout is ... else self._limit(timeout, None)
+        return None if limit is None else get_running_loop().time() + limit
 
-    async def _more(self, wire: Wire, deadline: float | None, operation: str, timeout: Timeout) -> None:
-        """Wait until something was received or the stream ended."""
-        # The waiting itself stands here and not one call further down: it is the hot path of every receive.
-        loop = asyncio.get_running_loop()
+    def _arrival(
+        self, wire: Wire, timeout: Timeout, operation: str, deadline: float | None = None
+    ) -> Future[None]:
+        """A future that is done when something was received or the stream ended, or fails when the time is over.
+
+        A future and no coroutine: each receive stands on this, and each layer of coroutines costs.
+        Who awaits it looks again: another reader may have been faster.
+        """
+        loop = get_running_loop()
         if loop is not self._loop:
             self._check_loop(operation)
-        waiter = wire.reader = loop.create_future()
-        wire.read_deadline = deadline
-        if deadline is not None:
-            wire.arm(deadline)
-        try:
-            await waiter
-        except TimeoutError:
-            raise self._timed_out("nothing received", self._limit(timeout, None), operation) from None
-        finally:
-            wire.reader = None
-        if self._state != "open":
-            raise self._unusable(operation)
+        # Not loop.create_future(): on the stock loop that is one more Python call for the same object.
+        waiter = wire.reader = Future(loop=loop)
+        if timeout is ... and self._own_timeout is ...:
+            wire.read_deadline = None
+        else:
+            if deadline is None:
+                deadline = self._deadline(timeout)
+            wire.limit_read(deadline, lambda: self._timed_out("nothing received", timeout, operation))
+        return waiter
 
     async def _room(self, wire: Wire, timeout: Timeout) -> None:
         """Wait until the peer has taken enough."""
@@ -336,13 +341,13 @@ class Stream(Connection):
                 deadline = self._deadline(timeout)
             # Only a separator that straddles the seam can begin in what was searched.
             start = max(0, len(buffer) - len(separator) + 1)
-            await self._more(wire, deadline, operation, timeout)
+            await self._arrival(wire, timeout, operation, deadline)
 
     async def _at_end(self, operation: str, timeout: Timeout) -> bool:
         """Wait for a byte or a clean end."""
         wire = self._readable(operation)
-        if not wire.size and not wire.eof:
-            await self._more(wire, self._deadline(timeout), operation, timeout)
+        while not wire.size and not wire.eof:
+            await self._arrival(wire, timeout, operation)
         if wire.size:
             return False
         self._end_of_stream(wire, operation)

@@ -19,6 +19,7 @@ import math
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from typing import cast
 
 from .loop_scope import current_scope
@@ -48,6 +49,23 @@ class _Scratch:
         """Nothing is open."""
 
 
+class _Idle:
+    """Tells when no byte moved for a time, by looking at the counters now and then: moving a byte costs nothing."""
+
+    __slots__ = ("_moved", "_since", "pause", "timeout")
+
+    def __init__(self, timeout: float, now: float) -> None:
+        self.timeout = timeout
+        self.pause = timeout / 4  # seconds between two looks: how much later than due it may be seen
+        self._since = now
+        self._moved = 0
+
+    def over(self, now: float, moved: int) -> bool:
+        if moved != self._moved:
+            self._moved, self._since = moved, now
+        return now - self._since >= self.timeout
+
+
 class Wire(asyncio.BufferedProtocol):
     """What a transport talks to.  `Connection` has one; only it and `Stream` touch it.
 
@@ -63,9 +81,9 @@ class Wire(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_buffer", "_chunks", "_closed", "_loop", "_read_paused", "_scratch", "_taken", "_target", "_timer", "_writers",
-        "bytes_sent", "direct", "eof", "failure", "idle_since", "idle_timeout", "limit", "lost", "read_deadline",
-        "reader", "size", "tls", "transport", "write_paused",
+        "_buffer", "_chunks", "_closed", "_idle", "_loop", "_read_paused", "_scratch", "_taken", "_target",
+        "_timed_out", "_timer", "_writers", "bytes_sent", "direct", "eof", "failure", "limit", "lost",
+        "read_deadline", "reader", "size", "tls", "transport", "write_paused",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -90,8 +108,8 @@ class Wire(asyncio.BufferedProtocol):
         self.read_deadline: float | None = None
         self.write_paused = False
         self.direct = 0
-        self.idle_timeout: float | None = None
-        self.idle_since = 0.0
+        self._idle: _Idle | None = None
+        self._timed_out: Callable[[], Exception] = TimeoutError
 
     # ---- called by the transport
 
@@ -118,13 +136,13 @@ class Wire(asyncio.BufferedProtocol):
         else:
             self._chunks += [view[start : min(start + CHUNK, nbytes)].tobytes() for start in range(0, nbytes, CHUNK)]
             self.size += nbytes
-        if self.idle_timeout is not None:
-            self.idle_since = self._loop.time()
         if self.size >= self.limit and not self._read_paused:
             self._pause_reading()
         reader = self.reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
+        if reader is not None:
+            self.reader = None
+            if not reader.done():
+                reader.set_result(None)
 
     def eof_received(self) -> bool:
         if self.tls is not None and not self.tls.ended and self.failure is None:
@@ -168,7 +186,10 @@ class Wire(asyncio.BufferedProtocol):
         if len(data) > most:
             self._chunks.insert(0, data[most:])
             data = data[:most]
-        self._took(len(data))
+        self.size -= len(data)
+        self._taken += len(data)
+        if self._read_paused:
+            self._resume_reading_below_limit()
         return data
 
     def take(self, count: int) -> bytes:
@@ -180,7 +201,10 @@ class Wire(asyncio.BufferedProtocol):
             with memoryview(buffer) as view:
                 data = view[:count].tobytes()
             del buffer[:count]
-        self._took(count)
+        self.size -= count
+        self._taken += count
+        if self._read_paused:
+            self._resume_reading_below_limit()
         return data
 
     def gather(self) -> bytearray:
@@ -202,31 +226,27 @@ class Wire(asyncio.BufferedProtocol):
     def expect(self, size: int) -> None:
         """Make room for a read of ``size`` bytes that has to be held as a whole; 0 when it is over."""
         self.limit = max(READ_AHEAD, size)
-        if self._read_paused and self.size < self.limit:
-            self._resume_reading()
+        if self._read_paused:
+            self._resume_reading_below_limit()
 
     def receive_directly(self, view: memoryview | None) -> None:
         """Have the next bytes received into the caller's own memory (plaintext only)."""
         self._target = self._scratch if view is None else view
-
-    def _took(self, count: int) -> None:
-        self.size -= count
-        self._taken += count
-        if self._read_paused and self.size < self.limit:
-            self._resume_reading()
 
     # ---- waiting
 
     async def wait_readable(self, deadline: float | None = None) -> None:
         """Wait for more bytes, the end or a failure; `TimeoutError` when the deadline passes first."""
         waiter = self.reader = self._loop.create_future()
+        self.limit_read(deadline, TimeoutError)
+        await waiter
+
+    def limit_read(self, deadline: float | None, timed_out: Callable[[], Exception]) -> None:
+        """Let the wait of the present `reader` end at a loop time, ``None`` for never, with that error."""
         self.read_deadline = deadline
         if deadline is not None:
+            self._timed_out = timed_out
             self.arm(deadline)
-        try:
-            await waiter
-        finally:
-            self.reader = None
 
     async def wait_writable(self, deadline: float | None = None) -> None:
         """Wait until the peer has taken enough of what was written; `TimeoutError` as above."""
@@ -268,8 +288,6 @@ class Wire(asyncio.BufferedProtocol):
         else:
             self.tls.write(data)
             self.flush_tls()
-        if self.idle_timeout is not None:
-            self.idle_since = self._loop.time()
 
     def begin_tls(self, layer: TLSLayer) -> None:
         """Speak TLS from here on; what the peer has sent already is part of its handshake."""
@@ -302,10 +320,9 @@ class Wire(asyncio.BufferedProtocol):
 
     def watch_idle(self, idle_timeout: float | None) -> None:
         """Abort the connection when no byte moved for so many seconds."""
-        self.idle_timeout = idle_timeout
         if idle_timeout is not None:
-            self.idle_since = self._loop.time()
-            self.arm(self.idle_since + idle_timeout)
+            self._idle = _Idle(idle_timeout, self._loop.time())
+            self.arm(self._loop.time() + self._idle.pause)
 
     # ---- inside
 
@@ -336,7 +353,9 @@ class Wire(asyncio.BufferedProtocol):
             self._read_paused = True
             self.transport.pause_reading()
 
-    def _resume_reading(self) -> None:
+    def _resume_reading_below_limit(self) -> None:
+        if self.size >= self.limit:
+            return
         self._read_paused = False
         if self.transport is not None and not self.lost and not self.transport.is_closing():
             self.transport.resume_reading()
@@ -346,21 +365,22 @@ class Wire(asyncio.BufferedProtocol):
         # it armed; when it fires early it is set again for whoever waits now.
         self._timer = None
         now = self._loop.time()
-        waits = dict(self._writers or {})
-        if self.reader is not None and self.read_deadline is not None:
-            waits[self.reader] = self.read_deadline
         due = math.inf
-        for waiter, deadline in waits.items():
+        if self.reader is not None and not self.reader.done() and self.read_deadline is not None:
+            if self.read_deadline > now:
+                due = self.read_deadline
+            else:
+                self.reader.set_exception(self._timed_out())
+        for waiter, deadline in (self._writers or {}).items():
             if deadline > now:
                 due = min(due, deadline)
             elif not waiter.done():
                 waiter.set_exception(TimeoutError())
-        if self.idle_timeout is not None and not self.lost:
-            idle_until = self.idle_since + self.idle_timeout
-            if idle_until > now:
-                due = min(due, idle_until)
-            elif self.transport is not None:
-                self.failure = self.failure or TimeoutError(f"no byte moved for {self.idle_timeout:g} s")
+        if self._idle is not None and not self.lost:
+            if self._idle.over(now, self.bytes_sent + self.bytes_received):
+                self.failure = self.failure or TimeoutError(f"no byte moved for {self._idle.timeout:g} s")
                 self.abort()
+            else:
+                due = min(due, now + self._idle.pause)
         if due < math.inf:
             self.arm(due)
