@@ -61,9 +61,13 @@ def _grid(scenario: Scenario, concurrency: Sequence[int] | None) -> list[dict[st
     if not concurrency or not all("connections" in settings for settings in scenario.grid):
         return [dict(settings) for settings in scenario.grid]
     first = scenario.grid[0]
-    work = int(first["connections"]) * int(first.get("cycles", 1))
-    return [{**first, "connections": wanted} | ({"cycles": max(1, round(work / wanted))} if "cycles" in first else {})
-            for wanted in concurrency]  # fmt: skip
+    amount = "cycles" if int(first["cycles"]) > 1 else "messages"
+    work = int(first["connections"]) * int(first[amount])
+    grid: list[dict[str, int | str]] = [{**first, "connections": wanted} for wanted in concurrency]
+    for wanted, settings in zip(concurrency, grid, strict=True):
+        if not settings.get("hold"):  # there it is the connections that are the work
+            settings[amount] = max(1, round(work / wanted))
+    return grid
 
 
 def chosen(case: Case, against: Sequence[str] | None) -> list[Contender]:

@@ -183,12 +183,11 @@ class Case:
         return int(self.settings[name])
 
     def scaled(self, factor: float) -> Case:
-        """The same case with more or less work of each kind that may vary without changing its meaning."""
-        changed = {name: max(1, round(int(value) * factor)) if name in SCALED and int(value) else value
-                   for name, value in self.settings.items()}
-        return replace(self, settings=changed)
+        """The same case with more or less of what is only an amount: cycles where there are several, else the rest."""
+        names = ("cycles",) if int(self.settings.get("cycles", 1)) > 1 else ("messages", "total", "count")
+        changed = {name: max(1, round(self.number(name) * factor)) for name in names if name in self.settings}
+        return replace(self, settings={**self.settings, **changed})
 
 
 # Settings that tell the cases of a scenario apart, and how a title says them.
 SHOWN = {"connections": "{:,} connections", "size": "{:,} B", "to": "to {}", "sender": "{}"}
-SCALED = ("messages", "cycles", "total", "count")  # settings that are only an amount of work

@@ -51,7 +51,7 @@ def choose_cores() -> Cores:
 def environment() -> dict[str, str]:
     """Ours without what would change the measurement, and with this checkout first on the path."""
     # An interpreter in development mode, a debugging loop or another allocator would measure something else.
-    unwanted = ("PYTHON", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
+    unwanted = ("PYTHON", "COVERAGE", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     kept["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     return kept

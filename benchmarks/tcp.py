@@ -88,7 +88,8 @@ def _echoes(case: Case, report: Message) -> Sample:
 def _many(case: Case, report: Message) -> Sample:
     connections = case.number("connections")
     sample = dict(_echoes(case, report))
-    sample["opens_per_cpu"] = connections / report["phases"]["open"]["cpu"]
+    if (cpu := report["phases"]["open"]["cpu"]) > 0:  # else it is not known here
+        sample["opens_per_cpu"] = connections / cpu
     sample["cpu_connection"] = sum(report["phases"][name]["cpu"] for name in ("open", "echo", "close")) / connections
     held = report.get("held", {})
     if held.get("open") is not None and held.get("close") is not None:

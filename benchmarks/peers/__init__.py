@@ -15,13 +15,18 @@ __all__ = ["HAVE_COMPILER", "described", "program"]
 
 SOURCES = Path(__file__).resolve().parent
 BUILT = ROOT / "build" / "benchmarks"
-HAVE_COMPILER = shutil.which("cc") is not None and os.path.exists("/proc/self/status")
+# The C programs are for Linux (epoll, /proc).  BENCHMARK_PEERS=python leaves them aside where they could be had.
+HAVE_COMPILER = (
+    shutil.which("cc") is not None
+    and os.path.exists("/proc/self/status")
+    and os.environ.get("BENCHMARK_PEERS") != "python"
+)
 
 
-def program(name: str, *arguments: object) -> list[str]:
+def program(name: str, *arguments: object, compiled: bool = HAVE_COMPILER) -> list[str]:
     """The command of one of the programs: "serve", "load" or "datagrams"."""
     words = [str(argument) for argument in arguments]
-    if HAVE_COMPILER:
+    if compiled:
         return [str(_compiled(name)), *words]
     return python("-m", f"benchmarks.peers.{name}", *words)
 
@@ -30,7 +35,7 @@ def described() -> str:
     """One line on what the other sides are."""
     if HAVE_COMPILER:
         return "other sides: C, one epoll loop each"
-    return "other sides: Python, because there is no C compiler here; they may be what limits the fastest contenders"
+    return "other sides: Python (no C compiler, not Linux, or asked for); they may be what limits fast contenders"
 
 
 @functools.cache

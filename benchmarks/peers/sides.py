@@ -1,0 +1,61 @@
+"""What the Python stand-ins for the C programs share: messages, clocks, the pattern."""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+
+from ..job import PATTERN_PERIOD, pattern
+
+__all__ = ["BLOCK", "PATTERN_PERIOD", "cpu_of", "pattern_block", "say", "stopped", "wait_until_quiet"]
+
+BLOCK = 262144
+
+
+def say(event: str, **values: object) -> None:
+    """Print one message for the runner."""
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def stopped() -> bool:
+    """Whether the runner has closed our standard input."""
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of another process; -1 where that cannot be known."""
+    if pid <= 0 or not hasattr(time, "clock_gettime"):
+        return -1.0
+    try:
+        return time.clock_gettime((~pid << 3) | 2)  # what clock_getcpuclockid(3) computes on Linux
+    except OSError:
+        return -1.0
+
+
+def wait_until_quiet(pid: int) -> None:
+    """Wait until the process has had nothing to do for some 6 ms."""
+    last = cpu_of(pid)
+    quiet = turns = 0
+    while last >= 0 and quiet < 3 and turns < 10_000:
+        time.sleep(0.002)
+        cpu = cpu_of(pid)
+        quiet = quiet + 1 if _asleep(pid) and cpu - last < 50e-6 else 0
+        last = cpu
+        turns += 1
+
+
+def _asleep(pid: int) -> bool:
+    """Whether it waits for something, not for its core."""
+    try:
+        with open(f"/proc/{pid}/stat") as status:
+            return status.read().rpartition(")")[2].split()[0] == "S"
+    except OSError:
+        return True
+
+
+def pattern_block() -> memoryview:
+    """A period of the pattern and a block more, so that any block of it is one slice."""
+    period = pattern(0, PATTERN_PERIOD)
+    return memoryview(period + period[:BLOCK])

@@ -1,0 +1,162 @@
+"""The fixed other sides, in C and in Python: the same words, the same work, the same reports."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from benchmarks import peers
+from benchmarks.job import pattern
+from benchmarks.model import WrongResult
+from benchmarks.process import Child
+
+KINDS = [
+    pytest.param(True, id="c", marks=pytest.mark.skipif(not peers.HAVE_COMPILER, reason="no C compiler here")),
+    pytest.param(False, id="python"),
+]
+SEGMENT = 103  # UDP_SEGMENT
+BULK = 3_000_000  # almost three periods of the pattern
+
+pytestmark = pytest.mark.parametrize("compiled", KINDS)
+
+
+def child(compiled: bool, name: str, *arguments: object) -> Child:
+    return Child(peers.program(name, *arguments, compiled=compiled), name=name, deadline=20)
+
+
+def load_on(server: Child, compiled: bool, *amounts: int, port: int) -> Child:
+    return child(compiled, "load", "echo", port, server.pid, *amounts)
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+def test_echoes_are_served_and_counted(compiled: bool, batch: int) -> None:
+    connections, messages, warm, size, cycles = 5, 4, 2, 64, 3
+    with child(compiled, "serve", "echo", 0) as server:
+        port = server.message("ready")["port"]
+        with load_on(server, compiled, connections, messages, warm, size, cycles, batch, 0, port=port) as load:
+            report = load.message("result")
+        server.finish()
+        counted = server.message("result")
+    expected = connections * cycles
+    assert (report["connections"], report["bytes"]) == (expected, expected * (messages + warm) * size)
+    assert (counted["connections"], counted["bytes"]) == (report["connections"], report["bytes"])
+    assert list(report["phases"]) == ["open", "warm", "echo", "close"]
+    assert all(phase["wall"] > 0 and phase["cpu"] > 0 for phase in report["phases"].values())
+    assert 0 < report["p50"] <= report["p99"]
+
+
+def test_connections_are_held_until_the_runner_goes_on(compiled: bool) -> None:
+    with child(compiled, "serve", "echo", 0) as server:
+        port = server.message("ready")["port"]
+        with load_on(server, compiled, 3, 1, 0, 64, 1, 1, 1, port=port) as load:
+            load.message("held")
+            assert load.ended is None
+            load.go_on()
+            assert load.message("result")["connections"] == 3
+
+
+def test_load_refuses_a_server_that_alters_bytes(compiled: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with child(compiled, "load", "echo", listener.getsockname()[1], 0, 1, 1, 0, 64, 1, 0, 0) as load:
+            link, _ = listener.accept()
+            with link:
+                link.sendall(link.recv(64, socket.MSG_WAITALL)[::-1])
+                with pytest.raises(WrongResult, match=r"echo: wrong|is not what was sent"):
+                    load.message("result")
+
+
+def test_source_sends_the_pattern(compiled: bool) -> None:
+    with child(compiled, "serve", "source", BULK) as server:
+        with socket.create_connection(("127.0.0.1", server.message("ready")["port"])) as link:
+            received = bytearray()
+            while data := link.recv(1 << 20):
+                received += data
+        server.finish()
+        assert server.message("result")["bytes"] == BULK
+    assert received == pattern(0, BULK)
+
+
+def test_push_sends_the_pattern_and_wants_the_count(compiled: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with child(compiled, "load", "push", listener.getsockname()[1], 0, BULK) as load:
+            link, _ = listener.accept()
+            with link:
+                received = bytearray()
+                while data := link.recv(1 << 20):
+                    received += data
+                link.sendall((BULK - 1).to_bytes(8, "little"))
+            with pytest.raises(WrongResult, match="count"):
+                load.message("result")
+    assert received == pattern(0, BULK)
+
+
+def test_sink_counts_what_is_pushed(compiled: bool) -> None:
+    with child(compiled, "serve", "sink", 0) as server:
+        port = server.message("ready")["port"]
+        with child(compiled, "load", "push", port, server.pid, BULK) as load:
+            report = load.message("result")
+    assert report["bytes"] == BULK
+    assert report["phases"]["bulk"]["wall"] > 0
+
+
+def has_segmentation() -> bool:
+    """Whether this kernel cuts datagrams out of larger blocks."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.setsockopt(socket.IPPROTO_UDP, SEGMENT, 1200)
+        except OSError:
+            return False
+        return True
+
+
+needs_segmentation = pytest.mark.skipif(not has_segmentation(), reason="this kernel has no UDP segmentation offload")
+MERGE = pytest.mark.parametrize("merge", [0, pytest.param(1, marks=needs_segmentation)])
+
+
+def check_flood(udp: socket.socket, size: int) -> None:
+    """Numbers grow, and every datagram is of that size and content."""
+    last = -1
+    for _ in range(100):
+        data = udp.recv(65536)
+        number = int.from_bytes(data[:8], "little")
+        assert number > last
+        assert data[8:] == b"x" * (size - 8)
+        last = number
+
+
+@MERGE
+def test_flood_numbers_its_datagrams(compiled: bool, merge: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(10)
+        with child(compiled, "datagrams", "flood", udp.getsockname()[1], 200, merge) as flood:
+            check_flood(udp, 200)
+            flood.finish()
+            assert flood.message("result")["datagrams"] >= 100
+
+
+@MERGE
+def test_answer_floods_who_has_asked(compiled: bool, merge: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, child(
+        compiled, "datagrams", "answer", 1200, merge
+    ) as answer:
+        udp.settimeout(10)
+        udp.connect(("127.0.0.1", answer.message("ready")["port"]))
+        udp.send(b"go")
+        check_flood(udp, 1200)
+
+
+@needs_segmentation
+@pytest.mark.parametrize("merging", [0, 1])
+def test_sink_accounts_for_every_datagram(compiled: bool, merging: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        with child(compiled, "datagrams", "sink", merging) as sink:
+            udp.connect(("127.0.0.1", sink.message("ready")["port"]))
+            for _ in range(10):
+                udp.send(b"x" * 1200)
+            udp.setsockopt(socket.IPPROTO_UDP, SEGMENT, 1200)  # 20 datagrams in one call
+            udp.send(b"x" * 24000)
+            sink.finish()
+            counted = sink.message("result")
+    assert (counted["datagrams"], counted["bytes"], counted["dropped"]) == (30, 36000, 0)
