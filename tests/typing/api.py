@@ -90,4 +90,4 @@ async def refused(generator: AsyncGenerator[int, None], outcome: asyncnet.Outcom
     asyncnet.run(generator)  # type: ignore[arg-type]  # not a coroutine
     _ = asyncnet.nothing  # type: ignore[attr-defined]  # no such name
     await asyncnet.tcp.exchange("host", 1, b"", 5)  # type: ignore[call-arg]  # keyword-only
-    outcome.value = 1  # type: ignore[misc]  # frozen
+    outcome.value = 1  # type: ignore[misc]  # it is frozen
