@@ -17,6 +17,7 @@ from ..errors import (
 from .address import Endpoint
 from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from .selector_transport import SelectorTransport
 from .tcp_info import TCPInfo, tcp_info
 from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
@@ -50,7 +51,9 @@ class Connection(BaseClient):
         loop = asyncio.get_running_loop()
         wire = Wire(loop)
         try:
-            if accepted:
+            if isinstance(loop, asyncio.SelectorEventLoop):
+                SelectorTransport(loop, sock, wire)
+            elif accepted:
                 await loop.connect_accepted_socket(lambda: wire, sock)
             else:
                 await loop.create_connection(lambda: wire, sock=sock)

@@ -77,18 +77,19 @@ class Wire(asyncio.BufferedProtocol):
         tls: the TLS layer, ``None`` for plaintext.
         reader: the future of the one task that waits for bytes.
         read_deadline: loop time at which its wait ends, ``None`` for no limit.
+        target: the memory that the next bytes are to be received into.
         direct: how many bytes went straight into the reader's own memory.
     """
 
     __slots__ = (
-        "_buffer", "_chunks", "_closed", "_idle", "_loop", "_read_paused", "_scratch", "_taken", "_target",
+        "_buffer", "_chunks", "_closed", "_idle", "_loop", "_read_paused", "_scratch", "_taken",
         "_timed_out", "_timer", "_writers", "bytes_sent", "direct", "eof", "failure", "limit", "lost",
-        "read_deadline", "reader", "size", "tls", "transport", "write_paused",
+        "read_deadline", "reader", "size", "target", "tls", "transport", "write_paused",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._scratch = self._target = current_scope().get("receive memory", _Scratch).view
+        self._scratch = self.target = current_scope().get("receive memory", _Scratch).view
         self._chunks: list[bytes] = []
         self._buffer: bytearray | None = None  # chunks put together for who looks into them; comes before the chunks
         self._taken = 0
@@ -119,12 +120,12 @@ class Wire(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(WRITE_AHEAD)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._target
+        return self.target
 
     def buffer_updated(self, nbytes: int) -> None:
-        view = self._target
+        view = self.target
         if view is not self._scratch:
-            self._target = self._scratch
+            self.target = self._scratch
             self.direct = nbytes
             self._taken += nbytes
         elif self.tls is not None:
@@ -231,7 +232,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def receive_directly(self, view: memoryview | None) -> None:
         """Have the next bytes received into the caller's own memory (plaintext only)."""
-        self._target = self._scratch if view is None else view
+        self.target = self._scratch if view is None else view
 
     # ---- waiting
 
