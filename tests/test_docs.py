@@ -25,6 +25,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import pytest
 
 import asyncnet
@@ -253,14 +254,17 @@ ENDLESS = {"udp-Server"}
 
 def example_names(place: str, servers: SimpleNamespace, dialer: Loopback) -> dict[str, Any]:
     """What an example may take for granted, by the page that it is on."""
+    message = asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="Hi", text="Hello")
     server = {"udp": servers.udp, "smtp": servers.smtp}.get(place.partition("-")[0], servers.tcp)
     return {
+        "aiohttp": aiohttp,
         "asyncnet": asyncnet,
         "asyncio": asyncio,
         "testing": testing,
         "ca": servers.ca,
         "dialer": dialer,
-        "message": asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="Hi", text="Hello"),
+        "message": message,
+        "messages": [message, message],
         "port": server.port,
         "secret": "secret",
         "server": server,

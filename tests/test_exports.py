@@ -34,7 +34,7 @@ PROMISED = {
     },
     "asyncnet.tcp": {"Client", "Server", "exchange"},
     "asyncnet.udp": {"Client", "Server", "exchange"},
-    "asyncnet.smtp": {"compose", "send", "Client"},
+    "asyncnet.smtp": {"compose", "send", "Client", "Pool"},
     "asyncnet.testing": {"FaultyLink", "no_leaks"},
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ NAMESPACES = ("dns", "http", "tcp", "udp", "smtp", "ftp", "pop3", "nntp", "error
 # The root has three pages: what concerns connections, what concerns tracing, and the rest.
 ROOT_PAGES = {
     "dialer": ("Dialer", "use", "public_only"),
-    "trace": ("trace", "Trace", "Span"),
+    "trace": ("trace", "to_opentelemetry", "Trace", "Span"),
     "asyncnet": ("run", "close", "Outcome"),
 }
 
@@ -159,7 +159,12 @@ def _code(text: str) -> str:
 
 
 def _class(name: str, cls: type) -> list[str]:
-    bases = [base.__name__ for base in cls.__bases__ if base.__name__ not in UNTOLD]
+    known = _exported(cls)
+    bases = [
+        base.__name__
+        for base in cls.__bases__
+        if base.__name__ not in UNTOLD and (base.__name__ in known or not base.__module__.startswith("asyncnet"))
+    ]
     parts = []
     if issubclass(cls, BaseException):
         parts.append(f"Bases: {', '.join(f'`{base}`' for base in bases)}")
@@ -203,7 +208,7 @@ def _members(name: str, cls: type) -> list[str]:
 def _exported(cls: type) -> list[str]:
     """What the namespace exports that a class belongs to."""
     area = cls.__module__.split(".")[1]
-    return list(getattr(importlib.import_module(f"asyncnet.{area}"), "__all__", ())) if area in NAMESPACES else []
+    return list(importlib.import_module(f"asyncnet.{area}").__all__) if area in NAMESPACES else []
 
 
 # ---- pages
