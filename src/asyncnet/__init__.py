@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from . import dns, errors, http, smtp, tcp, testing, udp
     from .core.dialer import Dialer, use
     from .core.loop_scope import close
+    from .core.otel import to_opentelemetry
     from .core.outcome import Outcome
     from .core.policy import public_only
     from .core.run import run
-    from .core.trace import Span, Trace, trace
+    from .core.span import Span
+    from .core.trace import Trace, trace
     from .errors import (
         AsyncNetError,
         Attempt,
@@ -64,6 +66,7 @@ __all__ = [
     "smtp",
     "tcp",
     "testing",
+    "to_opentelemetry",
     "trace",
     "udp",
     "use",
@@ -74,11 +77,12 @@ _NAMESPACES = frozenset({"dns", "errors", "http", "smtp", "tcp", "testing", "udp
 _HOMES = {
     "Dialer": "core.dialer",
     "Outcome": "core.outcome",
-    "Span": "core.trace",
+    "Span": "core.span",
     "Trace": "core.trace",
     "close": "core.loop_scope",
     "public_only": "core.policy",
     "run": "core.run",
+    "to_opentelemetry": "core.otel",
     "trace": "core.trace",
     "use": "core.dialer",
 }

@@ -1,10 +1,11 @@
-"""The trace: spans, the waterfall, plain values."""
+"""The trace: what is kept, how it is handed over, and what operations put into it."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import json
+import time
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_one_trace_may_be_entered_again():
 
 def test_a_span_has_its_times_in_seconds_since_the_beginning():
     trace = asyncnet.Trace()
-    span = trace.begin("connect", 1, {"address": "127.0.0.1:80"})
+    span = trace.begin("connect", {"address": "127.0.0.1:80"})
     assert span.ended is None
     assert span.elapsed == 0.0
     trace.end(span)
@@ -43,15 +44,33 @@ def test_a_span_has_its_times_in_seconds_since_the_beginning():
     assert span.elapsed == span.ended - span.started
     assert span.error is None
     assert trace.spans == [span]
+    assert abs(trace.began - time.time()) < 60
+
+
+def test_spans_stand_below_their_parents_however_their_times_mix():
+    trace = asyncnet.Trace()
+    one, two = trace.begin("one", {}), trace.begin("two", {})
+    below_two = trace.begin("below two", {}, two)
+    below_one = trace.begin("below one", {}, one)
+    lowest = trace.begin("lowest", {}, below_one)
+    assert trace.operations == [one, two]
+    assert trace.spans == [one, below_one, lowest, two, below_two]
+    assert [span.depth for span in trace.spans] == [0, 1, 2, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(ValueError("bad"), "ValueError: bad"), (asyncio.CancelledError(), "CancelledError"), (KeyError(), "KeyError")],
+    [
+        (ValueError("bad"), "ValueError: bad"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (KeyError(), "KeyError"),
+        (asyncnet.ConnectError("refused", protocol="tcp", peer="a:1", elapsed=1.0), "ConnectError: refused"),
+        (asyncnet.StateError(), "StateError"),
+    ],
 )
 def test_a_failure_is_told_in_one_line(error, words):
     trace = asyncnet.Trace()
-    span = trace.begin("tls", 0, {})
+    span = trace.begin("tls", {})
     trace.end(span, error)
     assert span.error == words
 
@@ -59,54 +78,100 @@ def test_a_failure_is_told_in_one_line(error, words):
 def test_at_most_ten_thousand_spans_are_kept():
     trace = asyncnet.Trace()
     for _ in range(10_003):
-        trace.end(trace.begin("x", 0, {}))
+        trace.end(trace.begin("x", {}))
     assert len(trace.spans) == 10_000
     assert trace.dropped == 3
     assert str(trace).splitlines()[-1] == "... and 3 more"
+    assert "... and 9603 more" in trace._repr_html_()
     assert trace.to_dict()["dropped"] == 3
 
 
 def test_to_dict_is_ready_for_json():
     trace = asyncnet.Trace()
+    root = trace.begin("tcp exchange", {})
     attributes = {"address": ipaddress.ip_address("127.0.0.1"), "bytes": 4, "rate": 0.5, "name": "a", "none": None}
-    trace.end(trace.begin("connect", 2, attributes), OSError("no"))
-    (span,) = json.loads(json.dumps(trace.to_dict()))["spans"]
-    assert span["name"] == "connect"
-    assert span["depth"] == 2
-    assert span["error"] == "OSError: no"
-    assert span["attributes"] == {"address": "127.0.0.1", "bytes": 4, "rate": 0.5, "name": "a", "none": None}
-    assert span["elapsed"] >= 0
+    trace.end(trace.begin("connect", attributes, root), OSError("no"))
+    trace.end(trace.begin("transfer", {}, root))
+    other = trace.begin("other", {})
+    trace.begin("below", {}, other)
+    made = json.loads(json.dumps(trace.to_dict()))
+    assert made["began"].endswith("+00:00")
+    first, second, third, fourth, fifth = made["spans"]
+    assert second["name"] == "connect"
+    assert second["error"] == "OSError: no"
+    assert second["attributes"] == {"address": "127.0.0.1", "bytes": 4, "rate": 0.5, "name": "a", "none": None}
+    assert second["elapsed"] >= 0
+    assert [span["parent"] for span in made["spans"]] == [None, 0, 0, None, 3]
+    assert [span["depth"] for span in made["spans"]] == [0, 1, 1, 0, 1]
+    assert first["elapsed"] is fourth["elapsed"] is fifth["elapsed"] is None
+    assert third["elapsed"] is not None
 
 
-def test_the_waterfall_has_a_line_for_each_span():
+def test_it_shows_itself():
     trace = asyncnet.Trace()
-    outer = trace.begin("http fetch", 0, {"peer": "example.org"})
-    inner = trace.begin("connect", 1, {})
-    trace.end(inner, OSError("refused"))
-    trace.end(outer)
-    running = trace.begin("still running", 0, {})
-    first, second, third = str(trace).splitlines()
-    assert first.startswith("http fetch ")
-    assert first.endswith("peer=example.org")
-    assert second.startswith("  connect ")
-    assert second.endswith("OSError: refused")
-    assert third.startswith("still running")
-    assert all(" ms" in line for line in (first, second, third))
-    assert running.elapsed == 0.0
+    assert str(trace) == "(no spans)"
+    assert repr(trace) == "<Trace: 0 spans>"
+    assert trace._repr_html_() == "<em>(no spans)</em>"
+    trace.end(trace.begin("http fetch", {"peer": "example.org"}))
+    assert str(trace).startswith("http fetch  █")
+    assert trace._repr_html_().startswith("<svg ")
 
 
-def test_an_empty_trace_says_so():
-    assert str(asyncnet.Trace()) == "(no spans)"
-    assert repr(asyncnet.Trace()) == "<Trace: 0 spans>"
+# ---- handing over
 
 
-def test_a_notebook_gets_it_escaped():
-    trace = asyncnet.Trace()
-    trace.end(trace.begin("<script>", 0, {"who": "a & b"}))
-    shown = trace._repr_html_()
-    assert "<script>" not in shown
-    assert "&lt;script&gt;" in shown
-    assert "a &amp; b" in shown
+def test_what_is_exported_is_not_kept():
+    got: list[tuple[asyncnet.Trace, list[str]]] = []
+    trace = asyncnet.trace(export=lambda trace, operation: got.append((trace, [s.name for s in operation.walk()])))
+    one, two = trace.begin("one", {}), trace.begin("two", {})
+    trace.end(trace.begin("below", {}, one))
+    assert got == []
+    trace.end(one)
+    assert got == [(trace, ["one", "below"])]
+    assert trace.operations == [two]
+
+
+def test_an_exporting_trace_never_fills_up():
+    names: list[str] = []
+    trace = asyncnet.Trace(export=lambda _, operation: names.extend(span.name for span in operation.walk()))
+    for _ in range(6_000):
+        operation = trace.begin("operation", {})
+        trace.end(trace.begin("phase", {}, operation))
+        trace.end(operation)
+    assert len(names) == 12_000
+    assert trace.dropped == 0
+    assert trace.spans == []
+
+
+def test_what_began_while_it_was_full_is_exported_without_what_is_below_it():
+    exported: list[asyncnet.Span] = []
+    trace = asyncnet.Trace(export=lambda _, operation: exported.append(operation))
+    full = [trace.begin("operation", {}) for _ in range(10_000)]
+    late = trace.begin("late", {})
+    trace.end(full.pop())
+    trace.begin("below", {}, late)
+    trace.end(late)
+    assert [span.name for span in exported[1].walk()] == ["late"]
+    assert trace.dropped == 2
+    for span in full:
+        trace.end(span)
+    assert len(exported) == 10_001
+    assert trace.spans == []
+    trace.begin("there is room again", {})
+    assert trace.dropped == 2
+
+
+def test_an_exporter_that_fails_is_a_warning():
+    def broken(trace: asyncnet.Trace, operation: asyncnet.Span) -> None:
+        raise ConnectionRefusedError("no collector")
+
+    trace = asyncnet.Trace(export=broken)
+    with pytest.warns(RuntimeWarning, match="no collector"):
+        trace.end(trace.begin("one", {}))
+    assert trace.operations == []
+
+
+# ---- what operations put into it
 
 
 @pytest.mark.asyncio

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from types import EllipsisType, TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from ..errors import AsyncNetError, Attempt, OperationTimeout
-from .trace import Span, Trace, current_trace
+from .span import Span
+from .tcp_info import TCPInfo, tcp_info
+from .trace import Trace, current_trace
 
 __all__ = ["ATTEMPT_TIMEOUT", "DEFAULT_TIMEOUT", "Operation", "Timeout", "check_timeout", "choose_timeout"]
 
@@ -53,11 +56,16 @@ class Operation:
         name: the call, such as ``"send"``.
         peer: whom it is about; must not hold a secret.
         timeout: seconds for the whole of it, ``None`` for no limit.
+
+    Attributes:
+        attempts: an `Attempt` for each address or request that was tried.
+        timings: seconds spent in each phase, traced or not; a phase inside another counts for both.
+        maybe_done: whether the peer may have carried it out, should it fail now.
     """
 
     __slots__ = (
-        "_scope", "_span", "attempts", "deadline", "loop", "maybe_done",
-        "name", "peer", "phase", "protocol", "started", "timeout", "trace",
+        "_below", "_scope", "_sock", "_span", "_tcp", "attempts", "deadline", "loop", "maybe_done",
+        "name", "peer", "phase", "protocol", "started", "timeout", "timings", "trace",
     )  # fmt: skip
 
     def __init__(self, protocol: str, name: str, *, peer: str | None = None, timeout: float | None) -> None:
@@ -68,19 +76,25 @@ class Operation:
         self.trace: Trace | None = current_trace()
         self.phase: str | None = None
         self.attempts: list[Attempt] = []
+        self.timings: dict[str, float] = {}
         self.maybe_done = False
         self.loop = asyncio.get_running_loop()
         self.started = self.loop.time()
         self.deadline = None if self.timeout is None else self.started + self.timeout
         self._scope: asyncio.Timeout | None = None
         self._span: Span | None = None
+        self._below: Span | None = None  # the innermost span, which the next one belongs below
+        self._sock: socket.socket | None = None
+        self._tcp: TCPInfo | None = None
 
     async def __aenter__(self) -> Operation:
         if self.deadline is not None:
             self._scope = asyncio.timeout_at(self.deadline)
             await self._scope.__aenter__()
         if self.trace is not None:
-            self._span = self.trace.begin(f"{self.protocol} {self.name}", 0, {"peer": self.peer} if self.peer else {})
+            self._span = self._below = self.trace.begin(
+                f"{self.protocol} {self.name}", {"peer": self.peer} if self.peer else {}
+            )
         return self
 
     async def __aexit__(
@@ -97,6 +111,9 @@ class Operation:
             if isinstance(failure, AsyncNetError):
                 self.explain(failure)
             if self.trace is not None and self._span is not None:
+                self._look_at_connection()
+                if (tcp := self._tcp) is not None:
+                    self._span.attributes.update(rtt=tcp.rtt, retransmits=tcp.retransmits, cwnd=tcp.cwnd, mss=tcp.mss)
                 self.trace.end(self._span, failure)
 
     @property
@@ -131,29 +148,65 @@ class Operation:
         """A ``with`` block that names the phase, and is a span of the trace."""
         return PhaseScope(self, name, attributes)
 
+    def part(self, name: str, /, **attributes: Any) -> PartScope:
+        """A ``with`` block that is a span of the trace only: for what runs beside other things in a task of its own."""
+        return PartScope(self, name, attributes)
 
-class PhaseScope:
-    """The ``with`` block of `Operation.span`; a failure inside leaves the phase named."""
+    def watch(self, sock: socket.socket) -> None:
+        """Let the trace end with what the kernel knows of this connection (TCP_INFO)."""
+        if self.trace is not None:
+            self._sock = sock
 
-    __slots__ = ("_before", "_name", "_operation", "_span", "attributes")
+    def _look_at_connection(self) -> None:
+        # At the end of a phase: by the end of the operation the socket may be closed.
+        if self._sock is not None:
+            self._tcp = tcp_info(self._sock) or self._tcp
+
+
+class PartScope:
+    """The ``with`` block of `Operation.part`."""
+
+    __slots__ = ("_name", "_operation", "_span", "attributes")
 
     def __init__(self, operation: Operation, name: str, attributes: dict[str, Any]) -> None:
         self._operation = operation
         self._name = name
-        self._before: str | None = None
         self._span: Span | None = None
         self.attributes = attributes  # may be added to until the block ends
 
-    def __enter__(self) -> PhaseScope:
+    def __enter__(self) -> Self:
+        operation = self._operation
+        if operation.trace is not None:
+            self._span = operation.trace.begin(self._name, self.attributes, operation._below)
+        return self
+
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
+        if self._span is not None and self._operation.trace is not None:
+            self._operation.trace.end(self._span, exc)
+
+
+class PhaseScope(PartScope):
+    """The ``with`` block of `Operation.span`; a failure inside leaves the phase named."""
+
+    __slots__ = ("_above", "_before", "_started")
+
+    def __enter__(self) -> Self:
         operation = self._operation
         self._before, operation.phase = operation.phase, self._name
-        if operation.trace is not None:
-            self._span = operation.trace.begin(self._name, 1 if self._before is None else 2, self.attributes)
+        self._started = operation.loop.time()
+        super().__enter__()
+        self._above = operation._below
+        if self._span is not None:
+            operation._below = self._span
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
         operation = self._operation
-        if operation.trace is not None and self._span is not None:
-            operation.trace.end(self._span, exc)
+        elapsed = operation.loop.time() - self._started
+        operation.timings[self._name] = operation.timings.get(self._name, 0.0) + elapsed
+        if self._span is not None:
+            operation._look_at_connection()
+            operation._below = self._above
+            super().__exit__(exc_type, exc, tb)
         if exc is None:
             operation.phase = self._before

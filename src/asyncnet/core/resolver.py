@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
@@ -32,7 +32,7 @@ from .loop_scope import current_scope
 from .many import fan_out
 from .name_files import NameFiles, system_hosts_file
 from .name_search import IPAddress, NameSearch
-from .nameserver import check_nameservers
+from .nameserver import Nameserver, check_nameservers
 from .operation import Operation, Timeout, check_timeout, choose_timeout
 from .outcome import Outcome
 from .resolver_cache import ResolverCache
@@ -56,7 +56,7 @@ class Resolver(BaseClient):
             such as ``["192.0.2.1", "127.0.0.1:5353", "[::1]:53"]``; asked in this
             order. ``None``: the system's.
         search: domains that complete a name without a final dot. ``None``: the
-            system's list, or none if ``nameservers`` are given.
+            list of the ``config_file``; without one, the system's list, or none if ``nameservers`` are given.
         ndots: a name with at least so many dots is tried as it is before the
             search list is. ``None``: the system's, else 1.
         hosts_file: path of the hosts file, which is read again when it
@@ -98,7 +98,8 @@ class Resolver(BaseClient):
         super().__init__(timeout=timeout)
         self._nameservers = check_nameservers(nameservers)
         # The system's search list belongs to the system's servers.
-        self._search = _check_search(() if search is None and nameservers is not None else search)
+        foreign = nameservers is not None and config_file is None
+        self._search = _check_search(() if search is None and foreign else search)
         self._ndots = ndots if ndots is None else _check_count(ndots, "ndots")
         self._config_file = None if config_file is None else os.fspath(config_file)
         self._hosts_file = _check_hosts_file(hosts_file)
@@ -117,24 +118,35 @@ class Resolver(BaseClient):
     async def _open(self, operation: Operation) -> None:
         # Nothing is awaited here, and nothing acquired: a taker's first use may be cancelled at any point,
         # and that must not close what is another's.  Engine and files come with the first question.
-        self._files = NameFiles(self._hosts_file, self._config_file or _SYSTEM_CONFIG)
+        self._files = NameFiles(self._hosts_file, self._config_file or _SYSTEM_CONFIG, self.clear_cache)
         self._questions = Questions(
-            operation.loop, nameservers=self._nameservers, config_file=self._config_file,
-            cache_size=self._cache_size, max_ttl=self._max_ttl, negative_ttl=self._negative_ttl,
-            stale_for=self._stale_for, timeout=self._timeout,
+            operation.loop, nameservers=self._servers, cache_size=self._cache_size, max_ttl=self._max_ttl,
+            negative_ttl=self._negative_ttl, stale_for=self._stale_for, timeout=self._timeout,
         )  # fmt: skip
-        self._names = NameSearch(
-            self._questions, self._files, search=self._search, ndots=self._ndots, changed=self._ordered.clear
-        )
+        self._names = NameSearch(self._questions, self._files, search=self._search, ndots=self._ndots)
+
+    def _servers(self) -> tuple[Nameserver, ...] | None:
+        """Those given, or those of the file given, or None: the system's."""
+        if self._nameservers is not None or self._config_file is None or self._files is None:
+            return self._nameservers
+        listed = []
+        for text in self._files.config.nameservers:
+            with suppress(ValueError):
+                listed += check_nameservers([text]) or ()
+        return tuple(listed) or check_nameservers(["127.0.0.1"])
 
     async def _goodbye(self) -> None:
         if self._questions is not None:
             await self._questions.close()
+        if self._files is not None:
+            await self._files.close()
 
     def _drop(self) -> None:
         self._ordered.clear()
         if self._questions is not None:
             self._questions.drop()
+        if self._files is not None:
+            self._files.drop()
 
     def _limit(self, operation: Operation, timeout: Timeout) -> None:
         # Set inside the operation, so that it makes no timeout scope: that costs as much as all else here does,
@@ -298,18 +310,10 @@ class Resolver(BaseClient):
             raise self._misused("the resolver is closed", operation.name)
         self._check_loop(operation.name)
         name = check_host(host)
-        trace = operation.trace
-        span = trace.begin("resolve", 2, {"host": name, "type": _TYPES[family]}) if trace is not None else None
-        error: BaseException | None = None
-        try:
+        with operation.part("resolve", host=name, type=_TYPES[family]) as part:
             addresses, _ = await self._names.addresses(operation, name, (_TYPES[family],))
+            part.attributes["addresses"] = addresses[:4]
             return addresses
-        except BaseException as failure:
-            error = failure
-            raise
-        finally:
-            if trace is not None and span is not None:
-                trace.end(span, error)
 
 
 async def opened(resolver: Resolver) -> Resolver:

@@ -8,54 +8,41 @@ queries would otherwise see the context of whoever opened the connection.
 from __future__ import annotations
 
 import contextvars
-import html
 import time
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Span", "Trace", "current_trace", "trace"]
+from ..errors import AsyncNetError
+from .span import Span
+from .waterfall import draw_html, draw_text, plain
+
+__all__ = ["Trace", "current_trace", "trace"]
 
 _MAX_SPANS = 10_000  # a trace left on for a whole crawl must not eat the memory
 
 _current: contextvars.ContextVar[Trace | None] = contextvars.ContextVar("asyncnet_trace", default=None)
 
 
-@dataclass(slots=True)
-class Span:
-    """One thing that took time.
-
-    Attributes:
-        name: the layer or phase, such as ``"resolve"``, ``"connect"``, ``"tls"``.
-        started: seconds since the trace began.
-        ended: seconds since the trace began, ``None`` while it runs.
-        depth: 0 for an operation, 1 for its phases, 2 for attempts within one.
-        attributes: addresses, byte counts and the like; never a secret.
-        error: the failure in one line, ``None`` if there was none.
-    """
-
-    name: str
-    started: float
-    ended: float | None = None
-    depth: int = 0
-    attributes: dict[str, Any] = field(default_factory=dict)
-    error: str | None = None
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds from start to end; 0.0 while it runs."""
-        return 0.0 if self.ended is None else self.ended - self.started
-
-
 class Trace:
     """The spans of everything that happened inside a ``with asyncnet.trace()`` block.
 
-    ``spans`` holds at most 10,000; what came after is counted in ``dropped``.
+    ``str()`` of it is a waterfall for the terminal; a notebook shows a picture.
+
+    Attributes:
+        began: when, in seconds since the epoch; the spans' times count from here.
+        operations: one span for each operation, in the order of their beginnings.
+        dropped: spans that came when 10,000 were held already, and are not in it.
     """
 
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
+    def __init__(self, export: Callable[[Trace, Span], object] | None = None) -> None:
+        self.began = time.time()
+        self.operations: list[Span] = []
         self.dropped = 0
         self._zero = time.monotonic()
+        self._export = export
+        self._held = 0
         self._tokens: list[contextvars.Token[Trace | None]] = []
 
     def __enter__(self) -> Trace:
@@ -65,63 +52,88 @@ class Trace:
     def __exit__(self, *exc_info: object) -> None:
         _current.reset(self._tokens.pop())
 
-    def begin(self, name: str, depth: int, attributes: dict[str, Any]) -> Span:
-        """Start a span now."""
-        span = Span(name, time.monotonic() - self._zero, None, depth, attributes)
-        if len(self.spans) < _MAX_SPANS:
-            self.spans.append(span)
-        else:
+    @property
+    def spans(self) -> list[Span]:
+        """All spans: each operation, followed by what it was made of."""
+        return [span for operation in self.operations for span in operation.walk()]
+
+    def begin(self, name: str, attributes: dict[str, Any], parent: Span | None = None) -> Span:
+        """Start a span now, below another one or, without one, as an operation."""
+        span = Span(name, time.monotonic() - self._zero, None, 0 if parent is None else parent.depth + 1, attributes)
+        if self._held >= _MAX_SPANS or (parent is not None and not parent._kept):
+            span._kept = False
             self.dropped += 1
+        else:
+            self._held += 1
+            (self.operations if parent is None else parent.children).append(span)
         return span
 
     def end(self, span: Span, error: BaseException | None = None) -> None:
         """End a span now, with its failure if there was one."""
         span.ended = time.monotonic() - self._zero
         if error is not None:
-            span.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            span.error = _in_words(error)
+        if span.depth == 0 and self._export is not None:
+            self._hand_over(span, self._export)
+
+    def _hand_over(self, operation: Span, export: Callable[[Trace, Span], object]) -> None:
+        if operation._kept:
+            self.operations.remove(operation)
+            self._held -= sum(1 for _ in operation.walk())
+        try:
+            export(self, operation)
+        except Exception as error:
+            # What watches an operation must not change its result.
+            warnings.warn(f"the trace could not be exported: {error!r}", RuntimeWarning, stacklevel=2)
 
     def to_dict(self) -> dict[str, Any]:
-        """The trace as plain values, ready for ``json.dumps``."""
-        spans = [
-            {
-                "name": s.name,
-                "started": s.started,
-                "elapsed": s.elapsed,
-                "depth": s.depth,
-                "attributes": {name: _plain(value) for name, value in s.attributes.items()},
-                "error": s.error,
-            }
-            for s in self.spans
-        ]
-        return {"spans": spans, "dropped": self.dropped}
+        """The trace as plain values, ready for ``json.dumps``.
+
+        Times are in seconds, ``began`` is a date and time (ISO 8601), ``parent`` the
+        index of the span above; ``elapsed`` is ``None`` for what still runs.
+        """
+        spans: list[dict[str, Any]] = []
+        above: list[int] = []  # the index of the last span of each depth
+        for span in self.spans:
+            del above[span.depth :]
+            spans.append({
+                "name": span.name,
+                "parent": above[-1] if above else None,
+                "depth": span.depth,
+                "started": span.started,
+                "elapsed": None if span.ended is None else span.elapsed,
+                "attributes": {name: plain(value) for name, value in span.attributes.items()},
+                "error": span.error,
+            })  # fmt: skip
+            above.append(len(spans) - 1)
+        began = datetime.fromtimestamp(self.began, UTC).isoformat()
+        return {"began": began, "spans": spans, "dropped": self.dropped}
 
     def __str__(self) -> str:
-        total = max((s.ended or s.started for s in self.spans), default=0.0) or 1e-9
-        lines = []
-        for s in self.spans:
-            left = int(40 * s.started / total)
-            bar = " " * left + "█" * max(1, round(40 * s.elapsed / total))
-            label = "  " * s.depth + s.name
-            details = " ".join(f"{k}={v}" for k, v in s.attributes.items())
-            failure = f" ✗ {s.error}" if s.error else ""
-            lines.append(f"{label:<24.24} {bar:<41.41} {s.elapsed * 1000:9.2f} ms  {details}{failure}".rstrip())
-        if self.dropped:
-            lines.append(f"... and {self.dropped} more")
-        return "\n".join(lines) or "(no spans)"
+        text = draw_text(self.spans)
+        return f"{text}\n... and {self.dropped} more" if self.dropped else text
 
     def __repr__(self) -> str:
         return f"<Trace: {len(self.spans)} spans>"
 
     def _repr_html_(self) -> str:
-        return f"<pre style='line-height:1.3'>{html.escape(str(self))}</pre>"
+        return draw_html(self.spans, self.dropped)
 
 
-def _plain(value: Any) -> int | float | str | None:
-    return value if isinstance(value, int | float | str | None) else str(value)
+def _in_words(error: BaseException) -> str:
+    # An error of ours names operation and peer, too, which the trace shows by itself.
+    message = str(error.args[0]) if isinstance(error, AsyncNetError) and error.args else str(error)
+    name = type(error).__name__
+    return f"{name}: {message}" if message else name
 
 
-def trace() -> Trace:
+def trace(export: Callable[[Trace, Span], object] | None = None) -> Trace:
     """Trace every operation begun inside the ``with`` block.
+
+    Args:
+        export: called with the trace and each operation's span when it has ended, such
+            as `to_opentelemetry`; what was handed over is not kept, so that a service
+            can trace for ever. ``None``: everything is kept.
 
     Example:
         ```python
@@ -130,7 +142,7 @@ def trace() -> Trace:
         print(trace)
         ```
     """
-    return Trace()
+    return Trace(export)
 
 
 def current_trace() -> Trace | None:

@@ -1,0 +1,26 @@
+"""One line of a trace."""
+
+from __future__ import annotations
+
+from asyncnet import Span
+
+
+def test_elapsed_is_from_start_to_end_and_nothing_while_it_runs():
+    assert Span("connect", 1.5, 2.0).elapsed == 0.5
+    assert Span("connect", 1.5).elapsed == 0.0
+
+
+def test_walking_gives_each_span_before_its_children():
+    leaf, other = Span("attempt", 0.1, depth=2), Span("tls", 0.3, depth=1)
+    branch = Span("connect", 0.0, depth=1, children=[leaf])
+    root = Span("tcp exchange", 0.0, children=[branch, other])
+    assert list(root.walk()) == [root, branch, leaf, other]
+
+
+def test_two_spans_that_look_alike_are_two():
+    assert Span("connect", 1.0) != Span("connect", 1.0)
+
+
+def test_the_repr_shows_one_span_not_all_below_it():
+    root = Span("http fetch", 0.0, children=[Span("connect", 0.0)])
+    assert repr(root) == "Span(name='http fetch', started=0.0, ended=None, depth=0, attributes={}, error=None)"
