@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl as _ssl
+from collections.abc import Callable
+from typing import Any
 
 from ..errors import (
     AsyncNetError,
@@ -17,7 +19,6 @@ from ..errors import (
 from .address import Endpoint
 from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
-from .selector_transport import SelectorTransport
 from .tcp_info import TCPInfo, tcp_info
 from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
@@ -46,23 +47,14 @@ class Connection(BaseClient):
 
     # ---- life
 
-    async def _attach(self, sock: socket.socket, *, accepted: bool = False) -> None:
-        """Take over a connected socket; it is closed if that fails."""
+    def _attach(self, sock: socket.socket) -> None:
+        """Take over a connected, non-blocking socket; it is closed if that fails."""
         loop = asyncio.get_running_loop()
-        wire = Wire(loop)
         try:
-            if isinstance(loop, asyncio.SelectorEventLoop):
-                SelectorTransport(loop, sock, wire)
-            elif accepted:
-                await loop.connect_accepted_socket(lambda: wire, sock)
-            else:
-                await loop.create_connection(lambda: wire, sock=sock)
+            self._wire = Wire(loop, sock)
         except BaseException:
-            if wire.transport is not None:
-                wire.transport.abort()
             sock.close()
             raise
-        self._wire = wire
         self._loop = loop
         if self._peer is None:
             self._peer = str(self.peer)
@@ -92,14 +84,14 @@ class Connection(BaseClient):
 
     async def _goodbye(self) -> None:
         wire = self._wire
-        if wire is not None and wire.transport is not None and not wire.lost:
+        if wire is not None and not wire.lost:
             self._send_close_notify(wire)
             wire.transport.close()
             await wire.wait_closed()
 
     def _drop(self) -> None:
         wire = self._wire
-        if wire is not None and wire.transport is not None and not wire.lost:
+        if wire is not None and not wire.lost:
             loop = self._loop
             if loop is not None and not loop.is_closed():
                 wire.abort()
@@ -159,12 +151,12 @@ class Connection(BaseClient):
     @property
     def peer(self) -> Endpoint | str | None:
         """The peer's address; a path for a Unix socket; ``None`` before it is open."""
-        return self._name("peername")
+        return self._name(socket.socket.getpeername)
 
     @property
     def local(self) -> Endpoint | str | None:
         """The own address; a path for a Unix socket; ``None`` before it is open."""
-        return self._name("sockname")
+        return self._name(socket.socket.getsockname)
 
     @property
     def ssl_object(self) -> _ssl.SSLObject | None:
@@ -185,10 +177,7 @@ class Connection(BaseClient):
     def info(self) -> TCPInfo | None:
         """The kernel's view of the connection; ``None`` where it gives none."""
         wire = self._wire
-        if wire is None or wire.transport is None or wire.lost:
-            return None
-        sock = wire.transport.get_extra_info("socket")
-        return None if sock is None else tcp_info(sock)
+        return None if wire is None or wire.lost else tcp_info(wire.transport.socket)
 
     def __repr__(self) -> str:
         tls = "" if self.ssl_object is None else f", {self.ssl_object.version()}"
@@ -199,10 +188,13 @@ class Connection(BaseClient):
 
     # ---- inside
 
-    def _name(self, which: str) -> Endpoint | str | None:
-        if self._wire is None or self._wire.transport is None:
+    def _name(self, ask: Callable[[socket.socket], Any]) -> Endpoint | str | None:
+        if self._wire is None:
             return None
-        name = self._wire.transport.get_extra_info(which)
+        try:
+            name = ask(self._wire.transport.socket)
+        except OSError:  # it is closed, or the peer is gone
+            return None
         if isinstance(name, tuple):
             return Endpoint(name[0], name[1])
         return name.decode(errors="replace") if isinstance(name, bytes) else name

@@ -187,12 +187,12 @@ class Dialer:
         context = choose_context(ssl, self.ssl_context)
         try:
             if path is not None:
-                await stream._attach(await connect_path(operation, os.fspath(path)))
+                stream._attach(await connect_path(operation, os.fspath(path)))
             else:
                 assert host is not None
                 assert port is not None
                 stream._dialled = host
-                await stream._attach(await self.dial(operation, host, port, local_address=local_address))
+                stream._attach(await self.dial(operation, host, port, local_address=local_address))
             if context is not None:
                 name = server_hostname or host
                 with operation.span("tls", server_hostname=name) as span:
@@ -294,9 +294,7 @@ class Dialer:
         if wanted is not None and endpoint.address.version != wanted:
             raise ConnectError(f"{endpoint} is not of the dialer's family IPv{wanted}", phase="connect")
 
-    async def _connect_only(
-        self, operation: Operation, endpoint: Endpoint, connect: Connect
-    ) -> socket.socket:
+    async def _connect_only(self, operation: Operation, endpoint: Endpoint, connect: Connect) -> socket.socket:
         """The race with one runner: a literal needs no tasks."""
         started = operation.loop.time()
         try:
@@ -306,7 +304,6 @@ class Dialer:
             raise connection_failure([error], operation) from error
         operation.attempts.append(Attempt(str(endpoint), elapsed=operation.loop.time() - started))
         return sock
-
 
     async def _through_proxy(
         self, operation: Operation, proxy: Proxy, host: str, port: int, local_address: LocalAddress | None
@@ -320,7 +317,6 @@ class Dialer:
             sock.close()
             raise
         return sock
-
 
     def _remember(self, host: str, port: int, sock: socket.socket) -> None:
         if self.proxy is not None:
@@ -371,5 +367,3 @@ class _Default:
 def current_dialer() -> Dialer:
     """The dialer of `use`, else the running loop's default."""
     return _current.get() or current_scope().get("dialer", _Default).dialer
-
-

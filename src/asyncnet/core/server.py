@@ -306,7 +306,7 @@ class StreamServer(BaseClient):
             try:
                 if sock.family != socket.AF_UNIX:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                await stream._attach(sock, accepted=True)
+                stream._attach(sock)
                 self._tasks[task] = stream
                 if self._context is not None:
                     async with asyncio.timeout(self._handshake_timeout):
@@ -357,5 +357,3 @@ class StreamServer(BaseClient):
             self._per_peer.pop(host, None)
         if not self._accepting and self._state == "open":
             self._resume()
-
-

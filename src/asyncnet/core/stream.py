@@ -126,9 +126,7 @@ class Stream(Connection):
             wire.expect(0)
         return wire.take(count)
 
-    async def receive_until(
-        self, separator: bytes, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...
-    ) -> bytes:
+    async def receive_until(self, separator: bytes, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...) -> bytes:
         """Receive up to and including ``separator``.
 
         Args:
@@ -244,9 +242,7 @@ class Stream(Connection):
         """Send one frame: its length as four bytes, big-endian, then ``data``."""
         await self.send((len(data).to_bytes(4, "big"), data), timeout=timeout)
 
-    async def send_file(
-        self, path: str, offset: int = 0, count: int | None = None, *, timeout: Timeout = None
-    ) -> int:
+    async def send_file(self, path: str, offset: int = 0, count: int | None = None, *, timeout: Timeout = None) -> int:
         """Send a file, or ``count`` bytes of it from ``offset``; return how many were sent.
 
         Args:
@@ -274,9 +270,7 @@ class Stream(Connection):
         wire = self._writable("send_eof")
         self._send_close_notify(wire)
         self._ending = True
-        assert wire.transport is not None
-        if wire.transport.can_write_eof():
-            wire.transport.write_eof()
+        wire.transport.write_eof()
 
     # ---- inside
 
@@ -284,9 +278,7 @@ class Stream(Connection):
         limit = None if timeout is ... and self._own_timeout is ... else self._limit(timeout, None)
         return None if limit is None else get_running_loop().time() + limit
 
-    def _arrival(
-        self, wire: Wire, timeout: Timeout, operation: str, deadline: float | None = None
-    ) -> Future[None]:
+    def _arrival(self, wire: Wire, timeout: Timeout, operation: str, deadline: float | None = None) -> Future[None]:
         """A future that is done when something was received or the stream ended, or fails when the time is over.
 
         A future and no coroutine: each receive stands on this, and each layer of coroutines costs.

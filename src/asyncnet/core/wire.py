@@ -1,9 +1,8 @@
 """The private end of a transport: what was received, flow control, TLS and one timer a connection.
 
-Asyncio's own transports make a new 256 KiB object for each receive; a
-`BufferedProtocol` receives into memory that is there.  One piece of memory
-serves all connections of a loop, because everything is copied out of it before
-`buffer_updated` returns, and no loop receives twice at once.  What is copied
+It speaks the words of an `asyncio.BufferedProtocol` to its `Transport`.  One
+piece of memory serves all connections of a loop, because everything is copied
+out of it before `buffer_updated` returns, and no loop receives twice at once.  What is copied
 out stands in chunks of at most 64 KiB: larger blocks would be mapped and
 unmapped by the allocator each time, and `receive` hands a chunk over as it is.
 
@@ -20,16 +19,15 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import cast
 
 from .loop_scope import current_scope
 from .tls import TLSLayer
+from .transport import Transport
 
 __all__ = ["CHUNK", "READ_AHEAD", "Wire"]
 
 CHUNK = 65_536  # bytes: the most that one piece of what was received holds
 READ_AHEAD = 262_144  # bytes received ahead of the reader before the peer is made to wait
-WRITE_AHEAD = 65_536  # bytes written ahead of the peer before the sender is made to wait
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -38,8 +36,6 @@ class _Scratch:
     """The memory that all plaintext and ciphertext of a loop is received into."""
 
     def __init__(self) -> None:
-        # A bytearray given to a BufferedProtocol corrupts data under asyncio's
-        # SSL transport; a memoryview is right everywhere.
         self.view = memoryview(bytearray(READ_AHEAD))
 
     async def close(self) -> None:
@@ -66,7 +62,7 @@ class _Idle:
         return now - self._since >= self.timeout
 
 
-class Wire(asyncio.BufferedProtocol):
+class Wire:
     """What a transport talks to.  `Connection` has one; only it and `Stream` touch it.
 
     Attributes:
@@ -87,7 +83,7 @@ class Wire(asyncio.BufferedProtocol):
         "read_deadline", "reader", "size", "target", "tls", "transport", "write_paused",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
         self._scratch = self.target = current_scope().get("receive memory", _Scratch).view
         self._chunks: list[bytes] = []
@@ -97,7 +93,6 @@ class Wire(asyncio.BufferedProtocol):
         self._writers: dict[asyncio.Future[None], float] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] | None = None
-        self.transport: asyncio.Transport | None = None
         self.size = 0
         self.limit = READ_AHEAD
         self.eof = False
@@ -111,16 +106,9 @@ class Wire(asyncio.BufferedProtocol):
         self.direct = 0
         self._idle: _Idle | None = None
         self._timed_out: Callable[[], Exception] = TimeoutError
+        self.transport = Transport(loop, sock, self)
 
     # ---- called by the transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclass of asyncio's, but do the same.
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(WRITE_AHEAD)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self.target
 
     def buffer_updated(self, nbytes: int) -> None:
         view = self.target
@@ -145,11 +133,10 @@ class Wire(asyncio.BufferedProtocol):
             if not reader.done():
                 reader.set_result(None)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         if self.tls is not None and not self.tls.ended and self.failure is None:
             self.failure = EOFError("cut without close_notify")
-        self._end()
-        return True  # our own direction stays open: half-close is the stream's decision
+        self._end()  # our own direction stays open: half-close is the stream's decision
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -282,7 +269,6 @@ class Wire(asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Queue all of ``data``; the caller has seen that nothing is lost."""
-        assert self.transport is not None
         self.bytes_sent += len(data)
         if self.tls is None:
             self.transport.write(data)
@@ -304,18 +290,17 @@ class Wire(asyncio.BufferedProtocol):
 
     def flush_tls(self) -> None:
         """Hand the due ciphertext to the transport."""
-        if self.tls is not None and self.transport is not None and not self.lost:
+        if self.tls is not None and not self.lost:
             data = self.tls.take_output()
             if data:
                 self.transport.write(data)
 
     def abort(self) -> None:
         """Drop the connection so that the peer cannot take it for a clean end."""
-        assert self.transport is not None
-        sock = self.transport.get_extra_info("socket")
+        sock = self.transport.socket
         # ABORT of RFC 9293 section 3.10.5: with nothing to linger for, closing sends a reset.
         with contextlib.suppress(OSError):
-            if sock is not None and sock.family != socket.AF_UNIX:
+            if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
@@ -350,7 +335,7 @@ class Wire(asyncio.BufferedProtocol):
             self.reader.set_result(None)
 
     def _pause_reading(self) -> None:
-        if self.transport is not None and not self.lost and not self.transport.is_closing():
+        if not self.lost and not self.transport.is_closing():
             self._read_paused = True
             self.transport.pause_reading()
 
@@ -358,7 +343,7 @@ class Wire(asyncio.BufferedProtocol):
         if self.size >= self.limit:
             return
         self._read_paused = False
-        if self.transport is not None and not self.lost and not self.transport.is_closing():
+        if not self.lost and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def _on_timer(self) -> None:

@@ -84,8 +84,7 @@ class Client(Stream):
 
     def _keep_alive(self, seconds: float) -> None:
         assert self._wire is not None
-        assert self._wire.transport is not None
-        sock = self._wire.transport.get_extra_info("socket")
+        sock = self._wire.transport.socket
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         # The names differ by system; without them the system's own times hold.
         for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL"):

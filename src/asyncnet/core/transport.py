@@ -1,83 +1,98 @@
-"""A transport for selector loops: a receive in one call, a send in one call.
+"""The transport of every stream: a receive in one call, a send in one call.
 
 Asyncio's own selector transport passes five Python calls between the selector
-and its protocol for each receive, and is made with two system calls and three
-turns of the loop.  This one registers its descriptor through the loop's public
-``add_reader`` and ``add_writer``, is made in no time, and holds no more than it
-must: ten thousand idle connections are mostly this.
-
-It does what `Wire` needs of an `asyncio.Transport`, in the same words.  On other
-loops (uvloop, proactor) `Wire` stands on the loop's own transport.
+and its protocol for each receive, allocates 256 KiB for each, and is made with
+two more system calls and three turns of the loop.  This one registers its
+descriptor through the loop's public ``add_reader`` and ``add_writer``, and
+holds no more than it must: ten thousand idle connections are mostly this.  On
+uvloop it costs what uvloop's own transport costs under a protocol in Python.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from .wire import Wire
-
-__all__ = ["SelectorTransport"]
+__all__ = ["Receiver", "Transport"]
 
 _PIECES = 64  # of the backlog handed to one sendmsg; the system's own limit is 1024
+_WRITE_AHEAD = 65_536  # bytes written ahead of the peer before the sender is made to wait
 
 
-class SelectorTransport:
-    """Moves bytes between a connected socket and its `Wire`; owns the socket."""
+class Receiver(Protocol):
+    """What a transport calls: the words are those of `asyncio.BufferedProtocol`."""
 
-    __slots__ = ("_backlog", "_closing", "_ending", "_gone", "_high", "_loop", "_paused", "_queued", "_sock", "_wire")
+    target: memoryview  # where the next bytes are to be received
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, wire: Wire) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes stand in ``target``."""
+
+    def eof_received(self) -> object:
+        """The peer will send nothing more."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+
+    def pause_writing(self) -> None:
+        """The peer is slow."""
+
+    def resume_writing(self) -> None:
+        """The peer has taken enough."""
+
+
+class Transport:
+    """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket."""
+
+    __slots__ = ("_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_queued", "_receiver", "socket")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, receiver: Receiver) -> None:
         self._loop = loop
-        self._sock = sock
-        self._wire = wire
+        self.socket = sock
+        self._receiver = receiver
         self._backlog: list[memoryview] | None = None  # what the kernel did not take yet
         self._queued = 0
-        self._high = 65_536
-        self._paused = False  # the wire was told to pause writing
+        self._paused = False  # the receiver was told to pause writing
         self._closing = False
         self._ending = False  # shut down our direction when the backlog is out
         self._gone = False
-        wire.connection_made(self)  # type: ignore[arg-type]  # it has all that Wire calls
         loop.add_reader(sock.fileno(), self._on_readable)
 
     # ---- receiving
 
     def _on_readable(self) -> None:
-        wire = self._wire
+        receiver = self._receiver
         try:
-            count = self._sock.recv_into(wire.target)
+            count = self.socket.recv_into(receiver.target)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._fail(error)
             return
         if count:
-            wire.buffer_updated(count)
+            receiver.buffer_updated(count)
         else:
-            self._loop.remove_reader(self._sock.fileno())
-            wire.eof_received()
+            self._loop.remove_reader(self.socket.fileno())
+            receiver.eof_received()
 
     def pause_reading(self) -> None:
-        self._loop.remove_reader(self._sock.fileno())
+        """Stop receiving."""
+        self._loop.remove_reader(self.socket.fileno())
 
     def resume_reading(self) -> None:
+        """Receive again."""
         if not self._closing:
-            self._loop.add_reader(self._sock.fileno(), self._on_readable)
+            self._loop.add_reader(self.socket.fileno(), self._on_readable)
 
     # ---- sending
 
-    def set_write_buffer_limits(self, high: int) -> None:
-        self._high = high
-
     def write(self, data: bytes) -> None:
+        """Send what the kernel takes, keep the rest."""
         if self._backlog is None:
             if self._gone or not data:
                 return
             try:
-                count = self._sock.send(data)
+                count = self.socket.send(data)
             except (BlockingIOError, InterruptedError):
                 count = 0
             except OSError as error:
@@ -87,7 +102,7 @@ class SelectorTransport:
                 return
             self._backlog = []
             self._queue(memoryview(data)[count:])
-            self._loop.add_writer(self._sock.fileno(), self._on_writable)
+            self._loop.add_writer(self.socket.fileno(), self._on_writable)
         elif data:
             self._queue(memoryview(data))
 
@@ -95,15 +110,15 @@ class SelectorTransport:
         assert self._backlog is not None
         self._backlog.append(data)
         self._queued += len(data)
-        if self._queued > self._high and not self._paused:
+        if self._queued > _WRITE_AHEAD and not self._paused:
             self._paused = True
-            self._wire.pause_writing()
+            self._receiver.pause_writing()
 
     def _on_writable(self) -> None:
         backlog = self._backlog
         assert backlog is not None
         try:
-            count = self._sock.sendmsg(backlog[:_PIECES])
+            count = self.socket.sendmsg(backlog[:_PIECES])
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -119,42 +134,43 @@ class SelectorTransport:
             backlog[0] = backlog[0][count:]
         else:
             self._backlog = None
-            self._loop.remove_writer(self._sock.fileno())
+            self._loop.remove_writer(self.socket.fileno())
             if self._closing:
                 self._lose(None)
             elif self._ending:
                 self._shut()
-        if self._paused and self._queued <= self._high // 4:
+        if self._paused and self._queued <= _WRITE_AHEAD // 4:
             self._paused = False
-            self._wire.resume_writing()
-
-    def can_write_eof(self) -> bool:
-        return True
+            self._receiver.resume_writing()
 
     def write_eof(self) -> None:
+        """Send what is kept, then say that nothing more will come."""
         self._ending = True
         if self._backlog is None:
             self._shut()
 
     def _shut(self) -> None:
         try:
-            self._sock.shutdown(socket.SHUT_WR)
+            self.socket.shutdown(socket.SHUT_WR)
         except OSError as error:  # the peer is gone already
             self._fail(error)
 
     # ---- the end
 
     def is_closing(self) -> bool:
+        """Whether the end has begun."""
         return self._closing
 
     def close(self) -> None:
+        """Send what is kept, then close."""
         if not self._closing:
             self._closing = True
-            self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_reader(self.socket.fileno())
             if self._backlog is None:
                 self._lose(None)
 
     def abort(self) -> None:
+        """Close now."""
         self._fail(None)
 
     def _fail(self, error: OSError | None) -> None:
@@ -166,7 +182,7 @@ class SelectorTransport:
             return
         self._gone = True
         # Out of the selector before the number can be given to another socket.
-        descriptor = self._sock.fileno()
+        descriptor = self.socket.fileno()
         self._loop.remove_reader(descriptor)
         if self._backlog is not None:
             self._loop.remove_writer(descriptor)
@@ -175,17 +191,5 @@ class SelectorTransport:
         self._loop.call_soon(self._lost, error)
 
     def _lost(self, error: OSError | None) -> None:
-        self._sock.close()
-        self._wire.connection_lost(error)
-
-    # ---- facts
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket":
-            return self._sock
-        if name in ("peername", "sockname") and self._sock.fileno() >= 0:
-            try:
-                return self._sock.getpeername() if name == "peername" else self._sock.getsockname()
-            except OSError:
-                return default
-        return default
+        self.socket.close()
+        self._receiver.connection_lost(error)
