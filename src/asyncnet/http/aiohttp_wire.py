@@ -102,6 +102,11 @@ class _Handler(ResponseHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    def abort(self) -> None:
+        """Drop the connection now; aiohttp's own abort() is younger than the oldest release that we work with."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def resume_reading(self, resume_parser: bool = True) -> None:
         # Asked for after each read; most of the time nothing was paused.
         if self._reading_paused or getattr(self, "_buffer_paused", False):
