@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import start, tcp, udp
+from . import dns, start, tcp, udp
 from .model import Scenario
 
 __all__ = ["scenarios"]
 
-PROTOCOLS = (start, tcp, udp)
+PROTOCOLS = (start, tcp, udp, dns)
 
 
 def scenarios() -> list[Scenario]:

@@ -86,6 +86,7 @@ class Job:
         if ordered := sorted(self.latencies()):
             message["p50"] = ordered[len(ordered) // 2]
             message["p99"] = ordered[len(ordered) * 99 // 100]
+            message["worst"] = ordered[-1]
         print(json.dumps(message | self.counted()), flush=True)
 
     def counted(self) -> dict[str, int]:

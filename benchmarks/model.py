@@ -160,7 +160,7 @@ class Case:
     @property
     def title(self) -> str:
         """Name and choices in one line."""
-        chosen = [SHOWN[name].format(value) for name, value in self.settings.items() if name in SHOWN]
+        chosen = [SHOWN[name].format(value) for name, value in self.settings.items() if name in SHOWN and value]
         parts = [self.scenario.name, self.role, *chosen]
         if self.scenario.loops:
             parts.append(f"{self.loop} loop")
@@ -190,4 +190,11 @@ class Case:
 
 
 # Settings that tell the cases of a scenario apart, and how a title says them.
-SHOWN = {"connections": "{:,} connections", "size": "{:,} B", "to": "to {}", "sender": "{}"}
+SHOWN = {
+    "connections": "{:,} connections",
+    "names": "{:,} names",
+    "hanging": "{} hanging",
+    "size": "{:,} B",
+    "to": "to {}",
+    "sender": "{}",
+}

@@ -119,9 +119,7 @@ SEND = Scenario(
     summary="1,200 B datagrams sent to one receiver as fast as they go",
     operation="datagram",
     roles={"client": AgainstServer(JOB, _sink, _sent)},
-    grid=tuple(
-        {"size": 1200, "count": 100_000, "to": receiver} for receiver in (ORDINARY, WITH_GRO)
-    ),
+    grid=tuple({"size": 1200, "count": 100_000, "to": receiver} for receiver in (ORDINARY, WITH_GRO)),
     contenders=(
         _sender("asyncnet", "asyncnet", "asyncnet.udp"),
         Contender("one sendto each", {"client": f"{CONTENDERS}socket:send"}, on_asyncio=False),

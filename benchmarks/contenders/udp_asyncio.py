@@ -29,9 +29,7 @@ class _Receiver(asyncio.DatagramProtocol):
 
 async def _client(job: DatagramJob) -> None:
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_datagram_endpoint(
-        lambda: _Receiver(job), remote_addr=(job.host, job.port)
-    )
+    transport, protocol = await loop.create_datagram_endpoint(lambda: _Receiver(job), remote_addr=(job.host, job.port))
     transport.sendto(b"go")
     await protocol.enough
     transport.close()

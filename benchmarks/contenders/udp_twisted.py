@@ -55,8 +55,6 @@ def receive_server(job: DatagramJob) -> None:
     reactor.run()
 
 
-
-
 def send(job: DatagramJob) -> None:
     """One `write` each."""
     payloads = job.payloads()

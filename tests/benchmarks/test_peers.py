@@ -138,9 +138,10 @@ def test_flood_numbers_its_datagrams(compiled: bool, merge: int) -> None:
 
 @MERGE
 def test_answer_floods_who_has_asked(compiled: bool, merge: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, child(
-        compiled, "datagrams", "answer", 1200, merge
-    ) as answer:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        child(compiled, "datagrams", "answer", 1200, merge) as answer,
+    ):
         udp.settimeout(10)
         udp.connect(("127.0.0.1", answer.message("ready")["port"]))
         udp.send(b"go")

@@ -82,7 +82,7 @@ def test_wrong_servers_are_an_error() -> None:
 
 
 def test_children_are_ended_at_their_deadline() -> None:
-    hanging = "import os, sys; print('{\"event\": \"ready\"}', flush=True); sys.stdin.read()"
+    hanging = 'import os, sys; print(\'{"event": "ready"}\', flush=True); sys.stdin.read()'
     with pytest.raises(WrongResult, match=r"the child gave no result within 0\.5 s"):
         with Child(python("-c", hanging), name="the child", deadline=0.5) as child:
             child.message("ready")
@@ -95,7 +95,7 @@ def test_children_are_ended_at_their_deadline() -> None:
     ("program", "words"),
     [
         ("print('hello')", r"printed b'hello' instead of ready"),
-        ("print('{\"event\": \"held\"}')", r"said \{'event': 'held'\} instead of ready"),
+        ('print(\'{"event": "held"}\')', r"said \{'event': 'held'\} instead of ready"),
         ("pass", "ended without ready: it said nothing, exit status 0"),
         ("raise SystemExit('no more')", "ended without ready: no more"),
     ],
