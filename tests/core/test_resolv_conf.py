@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from asyncnet.core.resolv_conf import SearchList, candidates, parse_resolv_conf
+from asyncnet.core.resolv_conf import ResolvConf, candidates, parse_resolv_conf
 
 
 @pytest.mark.parametrize(
     ("text", "domains", "ndots"),
     [
         ("", (), 1),
-        ("nameserver 192.0.2.1\n# search no\n", (), 1),
+        ("# search no\n; domain no", (), 1),
         ("search A.example. b.example\n", ("a.example", "b.example"), 1),
         ("search a.example\nsearch b.example", ("b.example",), 1),
         ("domain a.example", ("a.example",), 1),
@@ -26,7 +26,12 @@ from asyncnet.core.resolv_conf import SearchList, candidates, parse_resolv_conf
     ],
 )
 def test_parse(text: str, domains: tuple[str, ...], ndots: int) -> None:
-    assert parse_resolv_conf(text) == SearchList(domains, ndots)
+    assert parse_resolv_conf(text) == ResolvConf(domains, ndots)
+
+
+def test_name_servers() -> None:
+    text = "nameserver 192.0.2.1\nnameserver\nnameserver ::1 # comment\n#nameserver 192.0.2.2"
+    assert parse_resolv_conf(text).nameservers == ("192.0.2.1", "::1")
 
 
 @pytest.mark.parametrize(

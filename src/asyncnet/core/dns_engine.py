@@ -32,6 +32,7 @@ import pycares
 from ..errors import AsyncNetError, NameNotFound, NoData, OperationTimeout, ResolveError
 from .dns_records import AAAA, CAA, CNAME, HTTPS, MX, NAPTR, NS, PTR, RECORD_TYPES, SOA, SRV, TLSA, URI, A
 from .dns_result import Failure, Row, tidy
+from .nameserver import Nameserver
 
 __all__ = ["Done", "Engine"]
 
@@ -150,38 +151,36 @@ class Engine:
 
     Args:
         loop: the running loop.
-        servers: ``"192.0.2.1:53"`` and ``"[2001:db8::1]:53"``; ``None`` for the system's.
+        servers: gives the name servers to ask from now on; ``None`` for the system's.
         patience: seconds before a question is repeated or another server asked.
         tries: how often each server is asked.
         keeps: whether c-ares may answer from what it knows; negative answers are asked anew in any case.
-        config_file: another resolv.conf.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        servers: Sequence[str] | None,
+        servers: Callable[[], Sequence[Nameserver] | None],
         *,
         patience: float,
         tries: int,
         keeps: bool,
-        config_file: str | None,
     ) -> None:
         self._loop = loop
         self._servers = servers
         self._options: dict[str, Any] = {
             "timeout": patience, "tries": tries, "socket_receive_buffer_size": _RECEIVE_BUFFER
         }  # fmt: skip
-        if config_file is not None:
-            self._options["resolvconf_path"] = config_file
         self._keeps = keeps
         self._retired: set[_Channel] = set()
         self._dropped = False
         self._channel = self._new_channel()
 
     def _new_channel(self) -> _Channel:
+        given = self._servers()
         try:
-            return _Channel(self._loop, self._servers, **self._options)
+            servers = None if given is None else [server.for_engine for server in given]
+            return _Channel(self._loop, servers, **self._options)
         except pycares.AresError as error:
             raise ResolveError(f"the name servers cannot be used: {error.args[-1]}") from error
 

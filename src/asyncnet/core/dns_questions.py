@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -73,7 +74,7 @@ class _Flight:
     def __init__(self, key: tuple[str, str], *waiters: asyncio.Future[Result]) -> None:
         self.key = key
         self.started = time.monotonic()
-        self.waiters = list(waiters)
+        self.waiters = dict.fromkeys(waiters)  # in the order in which they came
 
 
 class Questions:
@@ -83,8 +84,7 @@ class Questions:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        nameservers: tuple[Nameserver, ...] | None,
-        config_file: str | None,
+        nameservers: Callable[[], tuple[Nameserver, ...] | None],
         cache_size: int,
         max_ttl: float,
         negative_ttl: float,
@@ -93,7 +93,6 @@ class Questions:
     ) -> None:
         self._loop = loop
         self._nameservers = nameservers
-        self._config_file = config_file
         self._keeps = cache_size > 0
         self._max_ttl = max_ttl
         self._negative_ttl = negative_ttl
@@ -103,6 +102,8 @@ class Questions:
         self._flights: dict[tuple[str, str], _Flight] = {}  # those that may be joined
         self._under_way: dict[_Flight, None] = {}  # all of them, the oldest in front
         self._timer: asyncio.TimerHandle | None = None
+        self._dropped = False
+        self._nobodys = contextvars.Context()
         self._engine: Engine | None = None
         self._wire: WireEngine | None = None
         self.hits = self.stale_hits = self.misses = self.coalesced = self.queries = self.failures = 0
@@ -115,6 +116,8 @@ class Questions:
 
     def ask(self, name: str, type: str) -> Result | asyncio.Future[Result]:
         """What is known, or a future of it that is the caller's own to cancel."""
+        if self._dropped:
+            return Failure(StateError, "the resolver was closed")
         key = (name, type)
         now = time.monotonic()
         entry = self._cache.get(key, now)
@@ -131,13 +134,25 @@ class Questions:
         flight = self._flights.get(key)
         if flight is not None:
             self.coalesced += 1
-            flight.waiters.append(future)
+            flight.waiters[future] = None
         else:
             self._send(_Flight(key, future))
         return future
 
-    def time_out(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> None:
-        """Let one asker go; the query goes on for the others, and for the cache."""
+    def leave(self, asker: asyncio.Future[Result], name: str, type: str) -> None:
+        """Forget one asker, who was cancelled: the query goes on, and must not hold his frames until it has ended."""
+        flight = self._flights.get((name, type))
+        if flight is not None:
+            flight.waiters.pop(asker, None)
+
+    def limit(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> asyncio.TimerHandle | None:
+        """Let one asker go at its operation's deadline; the query goes on for the others, and for the cache."""
+        if operation.deadline is None:
+            return None
+        # A cancelled timer stays with the loop for a while, and its context with it.
+        return self._loop.call_at(operation.deadline, self._time_out, asker, name, operation, context=self._nobodys)
+
+    def _time_out(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> None:
         if not asker.done():
             failure = Failure(OperationTimeout, f"no answer for {name} within {operation.timeout:g} s")
             asker.set_result(self._explained(failure, operation.elapsed))
@@ -151,6 +166,7 @@ class Questions:
 
     def drop(self) -> None:
         """End everything now; whoever still waits gets a `StateError`."""
+        self._dropped = True
         self._cache.clear()
         if self._loop.is_closed():
             self._under_way.clear()  # nobody is left to be told
@@ -194,25 +210,24 @@ class Questions:
 
     def servers(self) -> tuple[Nameserver, ...]:
         """The name servers to ask; the system's are what c-ares has found, which knows where each system keeps them."""
-        if self._nameservers is not None:
-            return self._nameservers
+        given = self._nameservers()
+        if given is not None:
+            return given
         return tuple(parse_engine_server(server) for server in self._engine_now().servers)
 
     def _engine_now(self) -> Engine:
         if self._engine is None:
             from .dns_engine import Engine  # aiodns costs 20 ms that a literal should not pay
 
-            servers = None if self._nameservers is None else [server.for_engine for server in self._nameservers]
             self._engine = Engine(
-                self._loop, servers, patience=self._patience, tries=_TRIES,
-                keeps=self._keeps, config_file=self._config_file,
-            )  # fmt: skip
+                self._loop, self._nameservers, patience=self._patience, tries=_TRIES, keeps=self._keeps
+            )
         return self._engine
 
     def _watch(self, delay: float) -> None:
         # c-ares has time limits of its own, which grow with each try; this one is the last word.  All queries
         # have the same limit, so that one timer for the oldest will do: a timer each costs as much as a query.
-        self._timer = self._loop.call_later(delay, self._give_up, context=contextvars.Context())
+        self._timer = self._loop.call_later(delay, self._give_up, context=self._nobodys)
 
     def _give_up(self) -> None:
         self._timer = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeAlias
 
@@ -38,7 +38,6 @@ class NameSearch:
         files: the hosts file and resolv.conf.
         search: domains that complete a name; ``None`` for those of resolv.conf.
         ndots: as in resolv.conf; ``None`` for what it says.
-        changed: called when one of the files has changed.
     """
 
     def __init__(
@@ -48,13 +47,11 @@ class NameSearch:
         *,
         search: tuple[str, ...] | None,
         ndots: int | None,
-        changed: Callable[[], None],
     ) -> None:
         self._questions = questions
         self._files = files
         self._search = search
         self._ndots = ndots
-        self._changed = changed
 
     async def addresses(
         self, operation: Operation, name: str, types: tuple[str, ...]
@@ -134,30 +131,33 @@ class NameSearch:
         result = self._questions.ask(whole, type)
         if not isinstance(result, asyncio.Future):
             return result
-        if operation.deadline is None:
-            return await result
-        timer = operation.loop.call_at(operation.deadline, self._questions.time_out, result, whole, operation)
+        timer = self._questions.limit(result, whole, operation)
         try:
             return await result
+        except BaseException:
+            self._questions.leave(result, whole, type)
+            raise
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
 
     async def _ask_both(self, operation: Operation, whole: str) -> list[Result]:
         """The results of both families; one may be missing that lags behind the other with addresses."""
         asked = [self._questions.ask(whole, type) for type in ("A", "AAAA")]
         pending = {result for result in asked if isinstance(result, asyncio.Future)}
         found = any(isinstance(result, Answer) for result in asked)
-        timers = []
-        if operation.deadline is not None:
-            for future in pending:
-                timers.append(
-                    operation.loop.call_at(operation.deadline, self._questions.time_out, future, whole, operation)
-                )
+        timers = [self._questions.limit(future, whole, operation) for future in pending]
         try:
             await _all_or_enough(operation, pending, found)
+        except BaseException:
+            for result, type in zip(asked, ("A", "AAAA"), strict=True):
+                if isinstance(result, asyncio.Future):
+                    self._questions.leave(result, whole, type)
+            raise
         finally:
             for timer in timers:
-                timer.cancel()
+                if timer is not None:
+                    timer.cancel()
         results = (result if not isinstance(result, asyncio.Future) else _value(result) for result in asked)
         return [result for result in results if result is not None]
 
@@ -174,19 +174,14 @@ class NameSearch:
     async def _look_at_files(self, operation: Operation) -> None:
         if time.monotonic() < self._files.due:
             return
-        before = self._files.search
         try:
             async with asyncio.timeout_at(operation.deadline):
-                changed = await self._files.look()
+                await self._files.look()
         except TimeoutError:
             raise operation.timed_out() from None
-        if changed:
-            self._changed()
-            if self._files.search != before:
-                self._questions.clear()
 
     def _candidates(self, name: str) -> tuple[str, ...]:
-        system = self._files.search
+        system = self._files.config
         search = system.domains if self._search is None else self._search
         return candidates(name, search, system.ndots if self._ndots is None else self._ndots)
 
