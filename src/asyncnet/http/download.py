@@ -15,15 +15,15 @@ from ..errors import Attempt, ConnectionLost, LimitExceeded, OperationTimeout, P
 from . import fetching
 from .checksum import Hasher, KnownHash, parse_hash
 from .disposition import choose_name, safe_name
-from .headers import parse_parameters
 from .journey import Engine, Journey
 from .pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from .partial import PartFile, Progressed, part_name
 from .progress import Progress, Reporter, check_progress
-from .ranges import parse_content_range, strong_validator
+from .ranges import check_range, parse_content_range, strong_validator
 from .request import Request, check_count
 from .response import Response
 from .retries import delay_before
+from .segments import Segments
 from .urls import parse_http_url
 
 __all__ = ["Download", "Options", "Transfer", "check_options", "check_target"]
@@ -180,12 +180,13 @@ class Transfer:
 
     async def _fill(self) -> None:
         """Get all bytes into the part, going on after a cut where the server allows it."""
-        from .segments import Segments
-
         part, failures = self._part, 0
         self._new_hashers()
         if part.state is not None and part.state.segments:
-            await Segments(self, part).go_on()
+            segments = Segments(self, part, retries=self.request.retries)
+            self._resumed_from = segments.done
+            await segments.go_on()
+            await self._hash_present()
             return
         await self._hash_present()
         self._resumed_from = part.size
@@ -195,9 +196,8 @@ class Transfer:
             if response is None:
                 return
             try:
-                if self.options.segments > 1 and part.size == 0 and await Segments(self, part).take_over(response):
-                    return
-                await self._pour(response)
+                if not await self._split(response):
+                    await self._pour(response)
                 return
             except (ConnectionLost, OperationTimeout) as error:
                 failures = 1 if part.size - before >= _ADVANCE else failures + 1
@@ -206,6 +206,17 @@ class Transfer:
                 self._note_attempt(error)
                 with self.operation.span("backoff", retry=failures):
                     await asyncio.sleep(delay_before(failures))
+
+    async def _split(self, response: Response) -> bool:
+        """Get the rest in segments, if that was asked for and the server can."""
+        parts = self.options.segments
+        if parts == 1 or self._part.size:
+            return False
+        segments = Segments(self, self._part, retries=self.request.retries)
+        if not await segments.take_over(response, parts):
+            return False
+        await self._hash_present()
+        return True
 
     async def _ask(self) -> Response | None:
         """Ask for what is missing; ``None`` if nothing is."""
@@ -258,7 +269,7 @@ class Transfer:
             self._url = response.url
             self._name = choose_name(response.headers.get("Content-Disposition"), parse_http_url(response.url).path)
             if response.status == 206:
-                given = check_range(response, part.size)
+                given = check_range(response.headers, response.length, part.size)
                 total = given if given is not None else part.state.total if part.state else None
                 if part.state is not None and part.state.total not in (None, total):
                     raise ProtocolError(f"the size changed from {part.state.total} to {total} bytes", phase="request")
@@ -337,15 +348,6 @@ class Transfer:
             with self.operation.span("hash", size=self._part.size):
                 await run_in_file_thread(self._part.feed, list(self._hashers.values()), self._part.size)
 
-    async def hash_whole(self) -> None:
-        """Hash the complete part, which was not written in order."""
-        self._new_hashers()
-        await self._hash_present()
-
-    def began_with(self, size: int) -> None:
-        """Note how much an earlier try had left."""
-        self._resumed_from = size
-
     def report(self, done: int, total: int | None) -> None:
         """Report progress."""
         self._reporter.report(done, total)
@@ -353,18 +355,6 @@ class Transfer:
     def _note_attempt(self, error: ConnectionLost | OperationTimeout) -> None:
         last = self.attempts[-1]
         self.attempts[-1] = dataclasses.replace(last, error=str(error.args[0]) if error.args else type(error).__name__)
-
-
-def check_range(response: Response, start: int) -> int | None:
-    """Check that a 206 gives what was asked for; return the total, ``None`` if it is unknown."""
-    if parse_parameters(response.headers.get("Content-Type", ""))[0] == "multipart/byteranges":
-        raise ProtocolError("several ranges in the answer to one", phase="request")
-    given = parse_content_range(response.headers.get("Content-Range", ""))
-    if given.first != start:
-        raise ProtocolError(f"asked for the content from byte {start}, got it from {given.first}", phase="request")
-    if given.last is not None and response.length is not None and response.length != given.last - start + 1:
-        raise ProtocolError("Content-Range and Content-Length contradict each other", phase="request")
-    return given.total
 
 
 def _is_stored_as_is(response: Response) -> bool:

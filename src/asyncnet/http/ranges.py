@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ProtocolError
+from .headers import parse_parameters
 
-__all__ = ["ContentRange", "parse_content_range", "split_ranges", "strong_validator"]
+__all__ = ["ContentRange", "check_range", "parse_content_range", "split_ranges", "strong_validator"]
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/(?:([0-9]{1,18})|\*)", re.IGNORECASE)
 
@@ -60,3 +61,19 @@ def split_ranges(total: int, parts: int, least: int) -> list[tuple[int, int]]:
     parts = max(1, min(parts, total // least))
     bounds = [total * index // parts for index in range(parts + 1)]
     return list(itertools.pairwise(bounds))
+
+
+def check_range(headers: Mapping[str, str], length: int | None, start: int) -> int | None:
+    """Check that a 206 gives the content from ``start``; return the total, ``None`` if it is unknown.
+
+    Raises:
+        ProtocolError: it gives something else.
+    """
+    if parse_parameters(headers.get("Content-Type", ""))[0] == "multipart/byteranges":
+        raise ProtocolError("several ranges in the answer to one", phase="request")
+    given = parse_content_range(headers.get("Content-Range", ""))
+    if given.first is None or given.last is None or given.first != start:
+        raise ProtocolError(f"asked for the content from byte {start}, got it from {given.first}", phase="request")
+    if length is not None and length != given.last - start + 1:
+        raise ProtocolError("Content-Range and Content-Length contradict each other", phase="request")
+    return given.total

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..core.files import run_in_file_thread
 from ..errors import ConnectionLost, OperationTimeout, ProtocolError
 from .partial import PartFile, Progressed
-from .ranges import split_ranges
+from .ranges import check_range, split_ranges
 from .response import Response
 from .retries import delay_before
-
-if TYPE_CHECKING:
-    from .download import Transfer
 
 __all__ = ["Segments"]
 
@@ -22,20 +19,37 @@ _BATCH = 1024 * 1024  # bytes written by one job of the file thread
 _NOTE_EVERY = 16 * 1024 * 1024  # bytes between two notes of how far all are
 
 
+class Source(Protocol):
+    """What is needed of the transfer that is split."""
+
+    async def get(self, start: int, end: int | None, validator: str | None) -> Response:
+        """Ask for a range."""
+
+    def report(self, done: int, total: int | None) -> None:
+        """Report progress."""
+
+
 class _Changed(Exception):
     """The resource is another one now."""
 
 
 class Segments:
-    """The ranges of one transfer: [start, done up to, end] each."""
+    """The ranges of one transfer: [start, done up to, end] each.
 
-    def __init__(self, transfer: Transfer, part: PartFile) -> None:
-        self._transfer = transfer
+    Args:
+        source: gives the ranges.
+        part: takes their bytes.
+        retries: how often a range goes on after a failure without progress.
+    """
+
+    def __init__(self, source: Source, part: PartFile, *, retries: int) -> None:
+        self._source = source
         self._part = part
+        self._retries = retries
         self._state: Progressed = part.state or Progressed("")
         self._unnoted = 0
 
-    async def take_over(self, response: Response) -> bool:
+    async def take_over(self, response: Response, parts: int) -> bool:
         """Split a download that has just begun; return False if it cannot or need not be.
 
         The response at hand becomes the first segment.
@@ -44,7 +58,7 @@ class Segments:
         allowed = "bytes" in response.headers.get("Accept-Ranges", "").lower()
         if state is None or state.total is None or state.validator is None or not allowed:
             return False
-        ranges = split_ranges(state.total, self._transfer.options.segments, LEAST)
+        ranges = split_ranges(state.total, parts, LEAST)
         if len(ranges) < 2:
             return False
         self._state = Progressed(state.url, state.validator, state.total, [[a, a, b] for a, b in ranges])
@@ -59,11 +73,11 @@ class Segments:
 
     async def go_on(self) -> None:
         """Go on with what an earlier try left."""
-        self._transfer.began_with(self._done)
         await self._run(None)
 
     @property
-    def _done(self) -> int:
+    def done(self) -> int:
+        """Bytes that are there."""
         return sum(done - start for start, done, _ in self._state.segments)
 
     async def _run(self, first: Response | None) -> None:
@@ -77,7 +91,6 @@ class Segments:
         except* Exception as group_error:
             raise _first(group_error) from None
         self._part.size = self._state.total or 0
-        await self._transfer.hash_whole()
 
     async def _fill(self, segment: list[int], response: Response | None) -> None:
         failures = 0
@@ -89,20 +102,18 @@ class Segments:
                 await self._pour(segment, response)
             except (ConnectionLost, OperationTimeout):
                 failures = 1 if segment[1] > before else failures + 1
-                if failures > self._transfer.request.retries:
+                if failures > self._retries:
                     raise
                 await asyncio.sleep(delay_before(failures))
             response = None
 
     async def _ask(self, segment: list[int]) -> Response:
-        from .download import check_range
-
-        response = await self._transfer.get(segment[1], segment[2], self._state.validator)
+        response = await self._source.get(segment[1], segment[2], self._state.validator)
         if response.status != 206:  # If-Range did not hold: this is all of another content
             response._drop()
             raise _Changed
         try:
-            if check_range(response, segment[1]) not in (None, self._state.total):
+            if check_range(response.headers, response.length, segment[1]) not in (None, self._state.total):
                 raise _Changed
         except BaseException:
             response._drop()
@@ -134,7 +145,7 @@ class Segments:
         position = await run_in_file_thread(self._part.write_at, segment[1], batch)
         self._unnoted += position - segment[1]
         segment[1] = position
-        self._transfer.report(self._done, self._state.total)
+        self._source.report(self.done, self._state.total)
         if self._unnoted >= _NOTE_EVERY:
             self._unnoted = 0
             await run_in_file_thread(self._part.note, self._state)

@@ -24,6 +24,7 @@ __all__ = [
     "without_user",
 ]
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 PORTS = {"http": 80, "https": 443}
@@ -82,6 +83,8 @@ def _join(base: URL, reference: str) -> str:
     # urljoin drops line breaks and tabs silently, and two readers of one text must not see two URLs.
     if _CONTROL.search(reference):
         raise ValueError("a URL must not contain control characters")
+    if _SCHEME.match(reference):
+        return reference  # RFC 3986 section 5.2.2, strictly: nothing is taken from the base
     return urllib.parse.urljoin(str(base), reference)
 
 
