@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from .certificates import CertificateAuthority
     from .dns_server import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, Query
     from .faulty_link import FaultyLink
+    from .ftp_server import FTPServer
     from .gate import Gate
     from .http_message import Raw, Request, Resource, Response
     from .http_server import HTTPServer
     from .leaks import no_leaks
+    from .line_server import Login
+    from .nntp_server import NNTPServer
+    from .pop3_server import POP3Server
     from .server import Connections, Server, StreamServer
-    from .smtp_server import Login, Mail, SMTPServer
+    from .smtp_server import Mail, SMTPServer
     from .sockets import cut, flush, reset, until_gone
     from .tcp_server import Close, Cut, Expect, Reset, Send, Stall, Step, TCPServer, Wait
     from .udp_server import ReceivedDatagram, UDPServer
@@ -29,13 +33,17 @@ _HOMES = {
     "certificates": ("CertificateAuthority",),
     "dns_server": ("NODATA", "NXDOMAIN", "REFUSED", "SERVFAIL", "SILENCE", "Answer", "DNSServer", "Query"),
     "faulty_link": ("FaultyLink",),
+    "ftp_server": ("FTPServer",),
     "gate": ("Gate",),
     "http_message": ("Raw", "Request", "Resource", "Response"),
     "http_server": ("HTTPServer",),
     "leaks": ("no_leaks",),
+    "line_server": ("Login",),
+    "nntp_server": ("NNTPServer",),
+    "pop3_server": ("POP3Server",),
     "server": ("Connections", "Server", "StreamServer"),
     "sockets": ("cut", "flush", "reset", "until_gone"),
-    "smtp_server": ("Login", "Mail", "SMTPServer"),
+    "smtp_server": ("Mail", "SMTPServer"),
     "tcp_server": ("Close", "Cut", "Expect", "Reset", "Send", "Stall", "Step", "TCPServer", "Wait"),
     "udp_server": ("ReceivedDatagram", "UDPServer"),
 }
@@ -53,11 +61,14 @@ __all__ = [
     "Cut",
     "DNSServer",
     "Expect",
+    "FTPServer",
     "FaultyLink",
     "Gate",
     "HTTPServer",
     "Login",
     "Mail",
+    "NNTPServer",
+    "POP3Server",
     "Query",
     "Raw",
     "ReceivedDatagram",

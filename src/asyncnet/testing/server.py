@@ -263,7 +263,7 @@ class StreamServer(Server):
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                reader, writer = await self._streams(sock)
+                reader, writer = await self._streams(sock, self.ssl)
             except BaseException:
                 sock.close()
                 raise
@@ -275,13 +275,15 @@ class StreamServer(Server):
                 # Its socket is closed in the next turn of the loop; count it as open until then.
                 await asyncio.sleep(0)
 
-    async def _streams(self, sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _streams(
+        self, sock: socket.socket, ssl: _ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         reader = self._reader(loop)
         # The writer has to be the protocol's own: start_tls() lets go of that one, and 3.11 closes it then.
         made: list[asyncio.StreamWriter] = []
         protocol = asyncio.StreamReaderProtocol(reader, lambda reader, writer: made.append(writer), loop=loop)
-        await loop.connect_accepted_socket(lambda: protocol, sock, ssl=self.ssl)
+        await loop.connect_accepted_socket(lambda: protocol, sock, ssl=ssl)
         return reader, made[0]
 
     def _reader(self, loop: asyncio.AbstractEventLoop) -> asyncio.StreamReader:

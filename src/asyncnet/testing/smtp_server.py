@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .line_server import LineServer, Scripted, Session, encode_lines
+from .line_server import LineServer, Login, Scripted, Session
 
-__all__ = ["Login", "Mail", "SMTPServer"]
+__all__ = ["Mail", "SMTPServer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,6 @@ class Mail:
     user: str | None
     tls: bool
     connection: int
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """An attempt to log in: what was sent, whether it was over TLS and whether it was right."""
-
-    mechanism: str
-    username: str
-    password: str
-    tls: bool
-    ok: bool
 
 
 class SMTPServer(LineServer):
@@ -124,7 +113,6 @@ class SMTPServer(LineServer):
         self.size = size
         self.inject = inject
         self._messages: list[Mail] = []
-        self._logins: list[Login] = []
 
     @property
     def messages(self) -> list[Mail]:
@@ -132,20 +120,9 @@ class SMTPServer(LineServer):
         with self._signal.lock:
             return list(self._messages)
 
-    @property
-    def logins(self) -> list[Login]:
-        """The logins tried so far."""
-        with self._signal.lock:
-            return list(self._logins)
-
     def _store(self, mail: Mail) -> None:
         with self._signal.lock:
             self._messages.append(mail)
-        self._signal.notify()
-
-    def _tried(self, login: Login) -> None:
-        with self._signal.lock:
-            self._logins.append(login)
         self._signal.notify()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
@@ -220,17 +197,9 @@ class _SMTPSession(Session):
     async def _starttls(self, line: str) -> None:
         if self.server.starttls is None or self.tls:
             await self.reply(line, "502 5.5.1 not offered")
-            return
-        await self.check(line)
-        said = self.server._scripted(line) or "220 2.0.0 go ahead"
-        text = said.encode() + b"\r\n" if isinstance(said, str) else said
-        # One segment: what a man in the middle adds must already be in the client's buffer.
-        await self.send(text + self.server.inject)
-        if not text.startswith(b"220"):
-            return
-        await self.writer.start_tls(self.server.starttls)
-        self.tls, self.hello, self.user = True, "", None
-        self._clear()
+        elif await self.upgrade(line, "220 2.0.0 go ahead", self.server.inject, self.server.starttls):
+            self.tls, self.hello, self.user = True, "", None
+            self._clear()
 
     async def _rset(self, line: str) -> None:
         self._clear()
@@ -265,7 +234,7 @@ class _SMTPSession(Session):
         usual = "354 go ahead" if self.recipients else "503 5.5.1 RCPT first"
         if (await self.reply(line, usual))[:1] != "3":
             return
-        data = await self._read_data()
+        data = await self.read_block()
         sender, recipients, parameters = self.sender or "", tuple(self.recipients), self.parameters
         mail = Mail(sender, recipients, data, parameters, self.hello, self.user, self.tls, self.number)
         self._clear()
@@ -276,18 +245,7 @@ class _SMTPSession(Session):
         if said[:1] in ("2", b"2"):
             self.server._store(mail)
         await self.check(".")
-        await self.send(said if isinstance(said, bytes) else encode_lines(said))
-
-    async def _read_data(self) -> bytes:
-        lines: list[bytes] = []
-        while True:
-            line = await self.reader.readline()
-            if not line:
-                raise EOFError
-            # Only CRLF "." CRLF ends the message; a bare LF is data, and stays visible as such.
-            if line == b".\r\n" and (not lines or lines[-1].endswith(b"\r\n")):
-                return b"".join(lines)
-            lines.append(line[1:] if line.startswith(b".") else line)
+        await self.say(said)
 
     # -- AUTH ---------------------------------------------------------------
 
@@ -300,7 +258,7 @@ class _SMTPSession(Session):
             scripted = "504 5.5.4 mechanism not known"
         elif scripted is None:
             scripted = await self._check_login(mechanism, initial)
-        await self.send(scripted if isinstance(scripted, bytes) else scripted.encode() + b"\r\n")
+        await self.say(scripted)
 
     async def _check_login(self, mechanism: str, initial: str) -> str:
         users = self.server.users or {}
