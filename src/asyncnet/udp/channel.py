@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
 from ..core.client import BaseClient
@@ -22,14 +22,14 @@ T = TypeVar("T", bytes, Datagram)
 
 QUEUE = 1_024  # datagrams received ahead of the reader
 QUEUE_BYTES = 8_388_608  # and bytes
-RECEIVE_BUFFER = 1_048_576  # bytes that the kernel is asked to hold while this process does something else
+RECEIVE_BUFFER = 4_194_304  # bytes that the kernel is asked to hold for us; it may give less
 
 
 class Channel(BaseClient, Generic[T]):
     """A bounded queue of what came, on one or several sockets."""
 
     __slots__ = (
-        "_dropped_by_kernel", "_inbox", "_outboxes", "_overflow", "_own_timeout", "_queue", "_queue_bytes",
+        "_dropped_by_kernel", "_inbox", "_outboxes", "_overflow", "_own_timeout", "_pop", "_queue", "_queue_bytes",
         "_receive_buffer", "_sockets",
     )  # fmt: skip
 
@@ -55,6 +55,7 @@ class Channel(BaseClient, Generic[T]):
         self._receive_buffer = None if receive_buffer is None else check_count(receive_buffer, "receive_buffer")
         self._overflow: Overflow = on_overflow
         self._inbox: Inbox[T] | None = None
+        self._pop: Callable[[], T] = _nothing  # the quick way while something is in the queue
         self._outboxes: dict[socket.AddressFamily, Outbox] = {}
         self._sockets: list[socket.socket] = []
         self._dropped_by_kernel: int | None = None
@@ -87,12 +88,14 @@ class Channel(BaseClient, Generic[T]):
             ConnectError, ConnectionLost: the network says that the peer cannot be reached (clients only).
             StateError: closed, not open, or another task is receiving.
         """
-        inbox = self._readable("receive")
         if timeout is not ...:
             check_timeout(timeout)
-        if not inbox.queue:
+        try:
+            return self._pop()
+        except IndexError:
+            inbox = self._readable("receive")
             await self._more(inbox, timeout, "receive")
-        return inbox.take()
+            return inbox.take()
 
     async def receive_many(self, max_count: int = QUEUE, *, timeout: Timeout = ...) -> list[T]:
         """Receive what is there, oldest first: at least one datagram.
@@ -117,16 +120,19 @@ class Channel(BaseClient, Generic[T]):
 
     async def __anext__(self) -> T:
         """The next datagram; the iteration ends when this is closed."""
+        try:
+            return self._pop()
+        except IndexError:
+            pass
         if self._state == "closed":
             raise StopAsyncIteration
         inbox = self._readable("receive")
-        if not inbox.queue:
-            try:
-                await self._more(inbox, ..., "receive")
-            except StateError:
-                if inbox.ended:
-                    raise StopAsyncIteration from None
-                raise
+        try:
+            await self._more(inbox, ..., "receive")
+        except StateError:
+            if inbox.ended:
+                raise StopAsyncIteration from None
+            raise
         return inbox.take()
 
     # ---- facts
@@ -252,6 +258,10 @@ class Channel(BaseClient, Generic[T]):
 
     def _where(self) -> str:
         return self._peer or ""
+
+
+def _nothing() -> Any:
+    raise IndexError("not open, or a handler receives")
 
 
 def check_count(value: object, name: str) -> int:

@@ -11,7 +11,7 @@ from ..core.dialer import Dialer, current_dialer
 from ..core.operation import Operation, Timeout, check_timeout
 from ..core.target import LocalAddress, check_local_address, check_target
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel
-from .datagram import Buffer, check_data
+from .datagram import MAX_DATAGRAM, Buffer, check_data
 from .inbox import Overflow, PeerInbox, to_endpoint
 from .multicast import check_hops, check_interface, set_hops, set_interface
 from .outbox import Outbox
@@ -64,7 +64,7 @@ class Client(Channel[bytes]):
         ```
     """
 
-    __slots__ = ("_broadcast", "_dialer", "_interface", "_local_address", "_remote", "_target", "_ttl")
+    __slots__ = ("_broadcast", "_dialer", "_interface", "_local_address", "_outbox", "_remote", "_target", "_ttl")
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Client(Channel[bytes]):
         self._interface = check_interface(interface)
         self._dialer = dialer
         self._remote: Endpoint | None = None
+        self._outbox: Outbox | None = None
 
     async def _open(self, operation: Operation) -> None:
         dialer = self._dialer or current_dialer()
@@ -109,10 +110,12 @@ class Client(Channel[bytes]):
             prepare=self._prepare,
         )
         self._sockets = [sock]  # from here on it is closed with this client
-        self._outboxes = {sock.family: Outbox(operation.loop, sock)}
+        self._outbox = Outbox(operation.loop, sock)
+        self._outboxes = {sock.family: self._outbox}
         self._inbox = inbox = PeerInbox(operation.loop, self._queue, self._queue_bytes, self._overflow)
         inbox.preload(early)
         inbox.watch(sock)
+        self._pop = inbox.pop
 
     # ---- sending
 
@@ -132,7 +135,8 @@ class Client(Channel[bytes]):
             OperationTimeout: the network took no more; it was not sent.
             StateError: closed or not open.
         """
-        data = check_data(data)
+        if type(data) is not bytes or len(data) > MAX_DATAGRAM:
+            data = check_data(data)
         if timeout is not ...:
             check_timeout(timeout)
         outbox = self._writable("send")
@@ -190,11 +194,11 @@ class Client(Channel[bytes]):
             set_interface(sock, self._interface)
 
     def _writable(self, operation: str) -> Outbox:
-        inbox = self._inbox
-        if inbox is None or self._state != "open":
+        inbox, outbox = self._inbox, self._outbox
+        if inbox is None or outbox is None or self._state != "open":
             raise self._unusable(operation)
-        self._check_loop(operation)
+        if asyncio.get_running_loop() is not self._loop:
+            self._check_loop(operation)
         if inbox.failure is not None:
             self._report(inbox, operation)
-        (outbox,) = self._outboxes.values()
         return outbox

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..core.address import Endpoint
 
-__all__ = ["MAX_DATAGRAM", "Buffer", "Datagram", "Stats", "check_data", "check_payloads"]
+__all__ = ["MAX_DATAGRAM", "Buffer", "Datagram", "Stats", "check_data"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -83,10 +83,3 @@ def check_data(data: object, name: str = "data") -> Buffer:
     if len(data) > MAX_DATAGRAM:
         raise ValueError(f"{name} must fit into one datagram of {MAX_DATAGRAM} bytes, not {len(data)}")
     return data
-
-
-def check_payloads(payloads: list[Buffer]) -> list[Buffer]:
-    """The same for several; the usual case, all plain bytes, takes no loop of ours."""
-    if set(map(type, payloads)) == {bytes} and max(map(len, payloads)) <= MAX_DATAGRAM:
-        return payloads
-    return [check_data(data, "each payload") for data in payloads]

@@ -43,7 +43,7 @@ class Inbox(Generic[T]):
 
     Attributes:
         queue: received, not yet taken.
-        held: bytes in the queue.
+        held: at least the bytes in the queue; counted exactly when a limit is near.
         failure: an error that the network reported and nobody was told of yet.
         ended: nothing more will come.
         on_data: called after each turn that brought something; takes the place of a waiter.
@@ -131,9 +131,8 @@ class Inbox(Generic[T]):
             self._waiter = None
 
     def take(self) -> T:
-        """Take the oldest datagram."""
+        """Take the oldest datagram; `IndexError` if there is none."""
         item = self.queue.popleft()
-        self.held -= _size(item)
         if self._paused:
             self._resume()
         return item
@@ -144,57 +143,65 @@ class Inbox(Generic[T]):
         if most >= len(queue):
             items = list(queue)
             queue.clear()
-            self.held = 0
         else:
             items = [queue.popleft() for _ in range(most)]
-            self.held -= sum(map(_size, items))
         if self._paused:
             self._resume()
         return items
+
+    @property
+    def pop(self) -> Callable[[], T]:
+        """The quickest way to take the oldest; `IndexError` if there is none."""
+        return self.take if self._overflow == "pause" else self.queue.popleft
 
     # ---- filling
 
     def preload(self, items: list[T]) -> None:
         """Put in what came before the socket was watched."""
         self.queue.extend(items)
-        self.held += sum(map(_size, items))
+        self.held = sum(map(_size, items))
         self.received += len(items)
         self.received_bytes += self.held
         self._trim()
 
     def _drain(self, sock: socket.socket, merging: bool) -> None:
-        before, held = len(self.queue), self.held
+        queue = self.queue
+        before = len(queue)
+        if not before:
+            self.held = 0
+        room, room_bytes = _TURN, _TURN_BYTES
         if self._overflow == "pause":
-            most, most_bytes = min(before + _TURN, self._limit), self._limit_bytes
-        else:
-            most, most_bytes = before + _TURN, held + _TURN_BYTES
+            room, room_bytes = min(_TURN, self._limit - before), self._limit_bytes - self.held
+        held = self.held
         try:
-            self._fill(sock, merging, most, most_bytes)
+            self._fill(sock, merging, room, room_bytes)
         except (BlockingIOError, InterruptedError):
             pass
         except OSError as error:
             self.errors += 1
             self.failure = error
-        self.received += len(self.queue) - before
+        self.received += len(queue) - before
         self.received_bytes += self.held - held
-        if len(self.queue) >= self._limit or self.held >= self._limit_bytes:
+        if len(queue) >= self._limit or self.held >= self._limit_bytes:
             self._overflowing()
         if self.on_data is None:
             self._wake()
         else:
             self.on_data()
 
-    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
-        """Take datagrams until so many or so much is held; `BlockingIOError` when there are no more."""
+    def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
+        """Take so many messages, or less if they have so many bytes; raises `BlockingIOError` after the last."""
         raise NotImplementedError
 
     def _overflowing(self) -> None:
-        if self._overflow == "pause":
+        queue = self.queue
+        self.held = sum(map(_size, queue))
+        if self._overflow != "pause":
+            self._trim()
+        elif len(queue) >= self._limit or self.held >= self._limit_bytes:
             self._paused = True
             for sock in self._sockets:
                 self._loop.remove_reader(sock.fileno())
-            return
-        self._trim()
 
     def _trim(self) -> None:
         queue = self.queue
@@ -204,8 +211,11 @@ class Inbox(Generic[T]):
             self.dropped += 1
 
     def _resume(self) -> None:
-        # At half of the limits, so that pausing and resuming do not alternate with each datagram.
-        if len(self.queue) <= self._limit // 2 and self.held <= self._limit_bytes // 2:
+        # At half of the limit, so that pausing and resuming do not alternate with each datagram.
+        if len(self.queue) > self._limit // 2:
+            return
+        self.held = sum(map(_size, self.queue))
+        if self.held <= self._limit_bytes // 2:
             self._paused = False
             for sock, merging in self._sockets.items():
                 self._loop.add_reader(sock.fileno(), self._drain, sock, merging)
@@ -238,21 +248,26 @@ class PeerInbox(Inbox[bytes]):
 
     __slots__ = ()
 
-    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
-        queue = self.queue
-        if not merging:
-            while len(queue) < most and self.held < most_bytes:
-                data = sock.recv(_LARGEST)
+    def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
+        queue, size = self.queue, 0
+        try:
+            for _ in range(room):
+                if merging:
+                    data, control, _, _ = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
+                    if control:
+                        queue.extend(split(data, _segment_size(control, data)))
+                        size += len(data)
+                        if size >= room_bytes:
+                            break
+                        continue
+                else:
+                    data = sock.recv(_LARGEST)
                 queue.append(data)
-                self.held += len(data)
-            return
-        while len(queue) < most and self.held < most_bytes:
-            data, control, _, _ = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
-            self.held += len(data)
-            if control:
-                queue.extend(split(data, _segment_size(control, data)))
-            else:
-                queue.append(data)
+                size += len(data)
+                if size >= room_bytes:
+                    break
+        finally:
+            self.held += size
 
 
 class OpenInbox(Inbox[Datagram]):
@@ -264,22 +279,28 @@ class OpenInbox(Inbox[Datagram]):
         super().__init__(loop, limit, limit_bytes, overflow)
         self._endpoints: dict[Any, Endpoint] = {}
 
-    def _fill(self, sock: socket.socket, merging: bool, most: int, most_bytes: int) -> None:
-        queue, endpoints = self.queue, self._endpoints
+    def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
+        queue, endpoints, size = self.queue, self._endpoints, 0
+        make, datagram = tuple.__new__, Datagram  # what Datagram() does, without a call in Python for each
         control: list[Any] = []
-        while len(queue) < most and self.held < most_bytes:
-            if merging:
-                data, control, _, address = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
-            else:
-                data, address = sock.recvfrom(_LARGEST)
-            peer = endpoints.get(address)
-            if peer is None:
-                peer = self._remember(address)
-            self.held += len(data)
-            if control:
-                queue.extend(Datagram(part, peer) for part in split(data, _segment_size(control, data)))
-            else:
-                queue.append(Datagram(data, peer))
+        try:
+            for _ in range(room):
+                if merging:
+                    data, control, _, address = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
+                else:
+                    data, address = sock.recvfrom(_LARGEST)
+                peer = endpoints.get(address)
+                if peer is None:
+                    peer = self._remember(address)
+                size += len(data)
+                if control:
+                    queue.extend(Datagram(part, peer) for part in split(data, _segment_size(control, data)))
+                else:
+                    queue.append(make(datagram, (data, peer)))
+                if size >= room_bytes:
+                    break
+        finally:
+            self.held += size
 
     def _remember(self, address: Any) -> Endpoint:
         if len(self._endpoints) >= _ENDPOINTS:

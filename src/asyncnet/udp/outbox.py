@@ -16,14 +16,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from .datagram import MAX_DATAGRAM, Buffer
-from .segments import batches
+from .segments import runs, split
 
 __all__ = ["Outbox"]
 
 UDP_SEGMENT = 103  # linux/udp.h
 _NO_SEGMENTS = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 _FAIR_SENDS = 64  # sends that did not wait, after which others have their turn
-_FAIR_BATCHES = 8  # the same for runs of many; each may be 64 KiB
+_FAIR_DATAGRAMS = 1_024  # the same where many go at once
 _PAUSE = 0.001  # seconds until the next try where a full device (ENOBUFS) cannot be waited for
 
 
@@ -93,39 +93,39 @@ class Outbox:
         if self._waiters:
             await self._room()
         streak = 0
-        for batch in batches(payloads):
-            while not self._try_batch(batch, address):
-                await self._room()
-            streak += 1
-            if streak >= _FAIR_BATCHES:
+        for message, size, count in runs(payloads):
+            if count == 1:
+                while not self.try_send(message, address):
+                    await self._room()
+            elif size > self.max_segment or not await self._send_run(message, size, count, address):
+                for data in split(bytes(message), size):
+                    while not self.try_send(data, address):
+                        await self._room()
+            streak += count
+            if streak >= _FAIR_DATAGRAMS:
                 streak = 0
                 await asyncio.sleep(0)
 
     # ---- inside
 
-    def _try_batch(self, batch: list[Buffer], address: Any) -> bool:
-        """Send a run; what went is taken out of it, and the answer is whether all of it did."""
-        size = len(batch[0])
-        if len(batch) > 1 and size <= self.max_segment:
-            control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
+    async def _send_run(self, message: Buffer, size: int, count: int, address: Any) -> bool:
+        """Send a run in one message; ``False`` if this system or this route cannot segment it."""
+        control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
+        while True:
             try:
-                count = self._sock.sendmsg(batch, control, 0, address)
+                self._sock.sendmsg((message,), control, 0, address)
             except OSError as error:
                 if self._is_full(error):
-                    return False
+                    await self._room()
+                    continue
                 if error.errno not in _NO_SEGMENTS:
                     raise
                 # Too long for the route: shorter ones may still go. EIO is about the device.
                 self.max_segment = 0 if error.errno == errno.EIO else size - 1
-            else:
-                self.sent += len(batch)
-                self.sent_bytes += count
-                return True
-        for index, data in enumerate(batch):
-            if not self.try_send(data, address):
-                del batch[:index]
                 return False
-        return True
+            self.sent += count
+            self.sent_bytes += len(message)
+            return True
 
     def _is_full(self, error: OSError) -> bool:
         if error.errno == errno.ENOBUFS:

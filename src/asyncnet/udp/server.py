@@ -147,7 +147,9 @@ class Server(Channel[Datagram]):
         )
         self._set_multicast()
         self._inbox = inbox = OpenInbox(operation.loop, self._queue, self._queue_bytes, self._overflow)
-        if self._handler is not None:
+        if self._handler is None:
+            self._pop = inbox.pop
+        else:
             inbox.on_data = self._dispatch
         self._outboxes = {sock.family: Outbox(operation.loop, sock) for sock in self._sockets}
         for sock in self._sockets:
