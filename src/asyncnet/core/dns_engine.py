@@ -47,8 +47,8 @@ _MAX_RETIRED = 16  # channels whose last queries are still under way
 
 
 def _name(name: str | bytes) -> str:
-    """A name in a record; c-ares has escaped what is not printable, and gives the root as nothing."""
-    return _text(name).rstrip(".") or "."
+    """A name in a record; c-ares has escaped all but spaces, and gives the root as nothing."""
+    return _text(name).replace(" ", "\\032") or "."
 
 
 def _text(text: str | bytes) -> str:

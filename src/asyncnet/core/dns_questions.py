@@ -205,7 +205,7 @@ class Questions:
         if self._wire is None:
             from .dns_wire import PlainExchange, WireEngine  # few programs ask for these types
 
-            self._wire = WireEngine(self._loop, self.servers, PlainExchange(), patience=self._patience)
+            self._wire = WireEngine(self._loop, self.servers, PlainExchange, patience=self._patience)
         return self._wire
 
     def servers(self) -> tuple[Nameserver, ...]:

@@ -31,17 +31,21 @@ _RETRIED = ("FORMERR", "NOTIMP")  # what a server says that does not know EDNS (
 
 
 class Exchange(Protocol):
-    """How one message is exchanged with one name server."""
+    """How the messages of one question are exchanged with name servers."""
 
     async def exchange(self, server: Nameserver, name: str, type: str, *, edns: bool) -> tuple[bytes, Response]:
         """Ask once; raises `OSError`, `EOFError` or `ValueError`."""
 
-    def drop(self) -> None:
-        """Release everything now."""
+    def close(self) -> None:
+        """The question has been answered, or given up."""
 
 
 class PlainExchange:
     """Over UDP, and over TCP if the answer does not fit."""
+
+    def __init__(self) -> None:
+        # A repeated question has the socket and id of the first, so that a late answer still counts.
+        self._asked: dict[Nameserver, tuple[socket.socket, int]] = {}
 
     async def exchange(self, server: Nameserver, name: str, type: str, *, edns: bool) -> tuple[bytes, Response]:
         """Ask once."""
@@ -50,18 +54,24 @@ class PlainExchange:
             message, response = await self._over_tcp(server, name, type, edns)
         return message, response
 
+    def close(self) -> None:
+        """Close the sockets."""
+        for sock, _ in self._asked.values():
+            sock.close()
+
     async def _over_udp(self, server: Nameserver, name: str, type: str, edns: bool) -> tuple[bytes, Response]:
-        number = secrets.randbits(16)
-        with _socket(server, socket.SOCK_DGRAM) as sock:
-            sock.connect(tuple(server.endpoint))
-            sock.send(encode_query(number, name, type, edns=edns))
-            while True:
-                await wait_readable(sock)
-                with contextlib.suppress(BlockingIOError):
-                    message = sock.recv(_MAX_DATAGRAM)
-                    response = read_response(message, number, name, type)
-                    if response is not None:
-                        return message, response
+        if server not in self._asked:
+            self._asked[server] = (_socket(server, socket.SOCK_DGRAM), secrets.randbits(16))
+            self._asked[server][0].connect(tuple(server.endpoint))
+        sock, number = self._asked[server]
+        sock.send(encode_query(number, name, type, edns=edns))
+        while True:
+            await wait_readable(sock)
+            with contextlib.suppress(BlockingIOError):
+                message = sock.recv(_MAX_DATAGRAM)
+                response = read_response(message, number, name, type)
+                if response is not None:
+                    return message, response
 
     async def _over_tcp(self, server: Nameserver, name: str, type: str, edns: bool) -> tuple[bytes, Response]:
         number = secrets.randbits(16)
@@ -76,9 +86,6 @@ class PlainExchange:
             raise ValueError("the answer over TCP does not belong to the question")
         return message, response
 
-    def drop(self) -> None:
-        """Nothing outlives its question."""
-
 
 class WireEngine:
     """Asks name servers, one after the other, as the engine does.
@@ -86,7 +93,7 @@ class WireEngine:
     Args:
         loop: the running loop.
         servers: gives those to ask, in this order.
-        exchange: how a message is exchanged with one.
+        exchange: makes what messages are exchanged through, for each question anew.
         patience: seconds before a question is repeated or another server asked.
     """
 
@@ -94,7 +101,7 @@ class WireEngine:
         self,
         loop: asyncio.AbstractEventLoop,
         servers: Callable[[], Sequence[Nameserver]],
-        exchange: Exchange,
+        exchange: Callable[[], Exchange],
         *,
         patience: float,
     ) -> None:
@@ -118,11 +125,10 @@ class WireEngine:
             await asyncio.wait(tasks)
 
     def drop(self) -> None:
-        """Release everything; sockets close in the next turn of the loop."""
-        if not self._loop.is_closed():
-            for task in self._tasks:
+        """Cancel everything; sockets close in the next turn of the loop."""
+        for task in self._tasks:
+            if not self._loop.is_closed():
                 task.cancel()
-        self._exchange.drop()
 
     async def _run(self, name: str, type: str, done: Callable[[list[Row] | Failure], None]) -> None:
         try:
@@ -133,20 +139,26 @@ class WireEngine:
 
     async def _ask_all(self, name: str, type: str) -> list[Row] | Failure:
         failure = Failure(OperationTimeout, f"no answer for {name} {type}")
-        for _ in range(_TRIES):
-            for server in self._servers():
-                outcome = await self._ask_one(server, name, type)
-                if not isinstance(outcome, Failure) or outcome.negative:
-                    return outcome
-                failure = outcome
-        return failure
-
-    async def _ask_one(self, server: Nameserver, name: str, type: str) -> list[Row] | Failure:
+        exchange = self._exchange()
         try:
-            async with asyncio.timeout(self._patience):
-                message, response = await self._exchange.exchange(server, name, type, edns=True)
+            for patience in (self._patience * 2**i for i in range(_TRIES)):
+                for server in self._servers():
+                    outcome = await self._ask_one(exchange, patience, server, name, type)
+                    if not isinstance(outcome, Failure) or outcome.negative:
+                        return outcome
+                    failure = outcome
+            return failure
+        finally:
+            exchange.close()
+
+    async def _ask_one(
+        self, exchange: Exchange, patience: float, server: Nameserver, name: str, type: str
+    ) -> list[Row] | Failure:
+        try:
+            async with asyncio.timeout(patience):
+                message, response = await exchange.exchange(server, name, type, edns=True)
                 if response.rcode in _RETRIED:
-                    message, response = await self._exchange.exchange(server, name, type, edns=False)
+                    message, response = await exchange.exchange(server, name, type, edns=False)
             if response.rcode == "NXDOMAIN":
                 return Failure(NameNotFound, f"{name} does not exist")
             if response.rcode != "NOERROR":

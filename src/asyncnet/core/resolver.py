@@ -129,7 +129,7 @@ class Resolver(BaseClient):
         """Those given, or those of the file given, or None: the system's."""
         if self._nameservers is not None or self._config_file is None or self._files is None:
             return self._nameservers
-        listed = []
+        listed: list[Nameserver] = []
         for text in self._files.config.nameservers:
             with suppress(ValueError):
                 listed += check_nameservers([text]) or ()
