@@ -64,6 +64,8 @@ def test_spans_stand_below_their_parents_however_their_times_mix():
         (ValueError("bad"), "ValueError: bad"),
         (asyncio.CancelledError(), "CancelledError"),
         (KeyError(), "KeyError"),
+        (OSError(111, "Connection refused"), "ConnectionRefusedError: Connection refused"),
+        (asyncnet.ConnectError(), "ConnectError"),
         (asyncnet.ConnectError("refused", protocol="tcp", peer="a:1", elapsed=1.0), "ConnectError: refused"),
         (asyncnet.StateError(), "StateError"),
     ],

@@ -7,31 +7,22 @@ dialled: not on the name, and not before the name is resolved.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import ipaddress
 import os
 import socket
 import ssl as _ssl
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, TypeAlias
 
-from ..errors import Attempt, ConnectError, ForbiddenAddress
-from .address import Endpoint, check_host, check_port, parse_literal
-from .attempts import connect_address, connect_path, within_attempt
-from .happy_eyeballs import (
-    ATTEMPT_DELAY,
-    Connect,
-    IPAddress,
-    connect_any,
-    connection_failure,
-    in_order,
-    record_failure,
-    resolution_failure,
-)
+from ..errors import AsyncNetError, Attempt, ConnectError, ForbiddenAddress, OperationTimeout
+from .address import Endpoint, address_text, check_host, check_port, parse_literal
+from .attempts import Hopeless, attempt_failed, connect_address, connect_path, within_attempt
+from .favourites import Favourites
+from .happy_eyeballs import ATTEMPT_DELAY, IPAddress, connect_any, connect_one, resolve_all
 from .loop_scope import current_scope
-from .operation import ATTEMPT_TIMEOUT, DEFAULT_TIMEOUT, Operation
+from .operation import ATTEMPT_TIMEOUT, DEFAULT_TIMEOUT, Operation, check_timeout
 from .policy import permits
 from .proxy import Proxy, parse_proxy
 from .resolver import Resolver, default_resolver
@@ -44,7 +35,6 @@ __all__ = ["Allow", "Dialer", "current_dialer", "use"]
 Allow: TypeAlias = "Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address, int], bool]"
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_WINNERS = 1_000  # names whose last winning address is remembered
 
 
 class Dialer:
@@ -84,25 +74,27 @@ class Dialer:
         ssl_context: _ssl.SSLContext | None = None,
         happy_eyeballs_delay: float = ATTEMPT_DELAY,
     ) -> None:
+        if resolver is not None and not isinstance(resolver, Resolver):
+            raise TypeError(f"resolver must be an asyncnet.dns.Resolver or None, not {type(resolver).__name__}")
         if allow is not None and not callable(allow):
             raise TypeError("allow must be callable as allow(address, port) or None")
+        if hosts is not None and not isinstance(hosts, Mapping):
+            raise TypeError(f"hosts must be a mapping of names or None, not {type(hosts).__name__}")
         if family is not None and family not in _FAMILIES.values():
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
         if ssl_context is not None and not isinstance(ssl_context, _ssl.SSLContext):
             raise TypeError("ssl_context must be an ssl.SSLContext or None")
-        if not 0 <= happy_eyeballs_delay <= ATTEMPT_TIMEOUT:
-            raise ValueError(f"happy_eyeballs_delay must be between 0 and {ATTEMPT_TIMEOUT:g} seconds")
         self.resolver = resolver
         self.allow = allow
-        self.hosts = {check_host(name).rstrip("."): check_host(to) for name, to in (hosts or {}).items()}
+        self.hosts = {_key(check_host(name)): check_host(to) for name, to in (hosts or {}).items()}
         self.proxy: Proxy | None = None if proxy is None else parse_proxy(proxy)
         if self.proxy is not None and self.proxy.scheme == "socks5h" and allow is not None:
             raise ValueError("socks5h leaves names to the proxy, so allow= could not judge them: use socks5")
         self.family = family
         self.local_address = check_local_address(local_address)
         self.ssl_context = ssl_context
-        self.happy_eyeballs_delay = happy_eyeballs_delay
-        self._winners: dict[tuple[str, int], IPAddress] = {}
+        self.happy_eyeballs_delay = _check_delay(happy_eyeballs_delay)
+        self._favourites = Favourites()
 
     # ---- for users
 
@@ -185,6 +177,9 @@ class Dialer:
     ) -> None:
         """Connect a new stream, TLS included; it is aborted if that fails."""
         context = choose_context(ssl, self.ssl_context)
+        name = server_hostname or host
+        if context is not None and context.check_hostname and name is None:
+            raise ValueError("TLS over a Unix socket needs server_hostname: the name to verify")
         try:
             if path is not None:
                 stream._attach(await connect_path(operation, os.fspath(path)))
@@ -194,11 +189,7 @@ class Dialer:
                 stream._dialled = host
                 stream._attach(await self.dial(operation, host, port, local_address=local_address))
             if context is not None:
-                name = server_hostname or host
-                with operation.span("tls", server_hostname=name) as span:
-                    await stream._secure(context, server_side=False, server_hostname=name)
-                    if stream.ssl_object is not None:
-                        span.attributes["version"] = stream.ssl_object.version()
+                await self._secure(operation, stream, context, name)
         except BaseException:
             stream.abort()
             raise
@@ -208,124 +199,134 @@ class Dialer:
     async def dial(
         self, operation: Operation, host: str, port: int, *, local_address: LocalAddress | None = None
     ) -> socket.socket:
-        """Connect a socket; the caller owns it from then on."""
+        """Connect a socket, past the proxy; the caller owns it from then on."""
         host, port = check_host(host), check_port(port)
-        target = self.hosts.get(host.rstrip("."), host)
+        target = self.hosts.get(_key(host), host)
         local = local_address or self.local_address
-        proxy = self.proxy
-        literal = parse_literal(target)
-        if proxy is not None and literal is None and proxy.resolves and self.allow is None:
-            with operation.span("connect", proxy=str(proxy)):
-                return await self._through_proxy(operation, proxy, target, port, local)
-
-        async def connect(endpoint: Endpoint) -> socket.socket:
-            self._check_allowed(endpoint)
-            if proxy is not None:
-                return await self._through_proxy(operation, proxy, endpoint.host, endpoint.port, local)
-            return await connect_address(operation, endpoint, local)
-
-        with operation.span("connect", host=target, port=port) as span:
-            if literal is not None:
-                sock = await self._connect_only(operation, Endpoint(str(literal), port), connect)
-            else:
-                resolver = self.resolver or default_resolver()
-                sock = await connect_any(
-                    operation, port, connect,
-                    resolve={n: resolver.addresses(operation, target, family) for n, family in self._families()},
-                    favourite=self._winners.get((target, port)), delay=self.happy_eyeballs_delay,
-                )  # fmt: skip
-                self._remember(target, port, sock)
-            if operation.attempts:
+        if self.proxy is None:
+            with operation.span("connect", host=target, port=port) as span:
+                sock = await self._reach(operation, target, port, local)
                 span.attributes["address"] = operation.attempts[-1].target
-            return sock
+        else:
+            with operation.span("connect", host=target, port=port, proxy=str(self.proxy)):
+                sock = await self._reach_through(operation, self.proxy, target, port, local)
+        operation.watch(sock)
+        return sock
 
     async def targets(self, operation: Operation, host: str, port: int) -> tuple[Endpoint, ...]:
         """The permitted addresses of a host, in the order to try them."""
         host, port = check_host(host), check_port(port)
         if self.proxy is not None:
             raise ValueError("datagrams cannot go through a proxy, and this dialer has one")
-        target = self.hosts.get(host.rstrip("."), host)
+        target = self.hosts.get(_key(host), host)
         literal = parse_literal(target)
         if literal is not None:
-            endpoint = Endpoint(str(literal), port)
-            self._check_allowed(endpoint)
-            return (endpoint,)
-        with operation.span("resolve", host=target):
-            resolver = self.resolver or default_resolver()
-            results = await asyncio.gather(
-                *(resolver.addresses(operation, target, family) for _, family in self._families()),
-                return_exceptions=True,
-            )
-        found: list[IPAddress] = []
-        errors = []
-        for result in results:
-            if isinstance(result, BaseException):
-                if not isinstance(result, OSError):
-                    raise result
-                errors.append(result)
-            else:
-                found += result
-        if not found:
-            raise resolution_failure(errors)  # type: ignore[arg-type]  # a resolver's OSErrors are ours
-        endpoints = [Endpoint(str(address), port) for address in in_order(found)]
-        allowed = []
-        for endpoint in endpoints:
-            try:
-                self._check_allowed(endpoint)
-                allowed.append(endpoint)
-            except ForbiddenAddress as error:
-                refusal = error
-        if not allowed:
-            raise refusal
-        return tuple(allowed)
+            addresses = [literal]
+        else:
+            with operation.span("resolve", host=target):
+                addresses = await resolve_all(operation, self._queries(operation, target, None))
+        endpoints = [Endpoint(address_text(address), port) for address in addresses]
+        refusals = [self._refusal(endpoint) for endpoint in endpoints]
+        permitted = tuple(endpoint for endpoint, refusal in zip(endpoints, refusals, strict=True) if refusal is None)
+        if not permitted and refusals[0] is not None:
+            raise refusals[0]
+        return permitted
 
     # ---- inside
 
-    def _families(self) -> list[tuple[int, socket.AddressFamily]]:
-        both = ((6, socket.AF_INET6), (4, socket.AF_INET))
-        return [(number, family) for number, family in both if self.family in (None, family)]
+    async def _reach(self, operation: Operation, host: str, port: int, local: LocalAddress | None) -> socket.socket:
+        """Connect to a host without a proxy."""
+        return await self._try_each(
+            operation, host, port, lambda endpoint: connect_address(operation, endpoint, local), self._refusal, local
+        )
 
-    def _check_allowed(self, endpoint: Endpoint) -> None:
-        if self.allow is not None and not permits(self.allow, endpoint.address, endpoint.port):
-            raise ForbiddenAddress(
-                f"{endpoint} is not permitted by the dialer's allow policy", peer=str(endpoint), phase="connect"
-            )
-        wanted = None if self.family is None else 4 if self.family == socket.AF_INET else 6
-        if wanted is not None and endpoint.address.version != wanted:
-            raise ConnectError(f"{endpoint} is not of the dialer's family IPv{wanted}", phase="connect")
+    async def _reach_through(
+        self, operation: Operation, proxy: Proxy, host: str, port: int, local: LocalAddress | None
+    ) -> socket.socket:
+        """Connect to a host through the proxy: by name if it takes names and nobody has to judge the address."""
 
-    async def _connect_only(self, operation: Operation, endpoint: Endpoint, connect: Connect) -> socket.socket:
-        """The race with one runner: a literal needs no tasks."""
+        async def connect(endpoint: Endpoint) -> socket.socket:
+            return await self._tunnel(operation, proxy, endpoint.host, endpoint.port, local)
+
+        if not proxy.takes_names or self.allow is not None or parse_literal(host) is not None:
+            return await self._try_each(operation, host, port, connect, self._refusal, None)
         started = operation.loop.time()
+        target = f"{host}:{port}"
         try:
-            sock = await connect(endpoint)
-        except OSError as error:
-            operation.attempts.append(record_failure(endpoint, error, operation.loop.time() - started))
-            raise connection_failure([error], operation) from error
-        operation.attempts.append(Attempt(str(endpoint), elapsed=operation.loop.time() - started))
+            sock = await self._tunnel(operation, proxy, host.rstrip("."), port, local)
+        except (Hopeless, AsyncNetError) as error:
+            told = error.error if isinstance(error, Hopeless) else error
+            operation.attempts.append(attempt_failed(target, told, operation.loop.time() - started))
+            raise told from told.__cause__
+        operation.attempts.append(Attempt(target, elapsed=operation.loop.time() - started))
         return sock
 
-    async def _through_proxy(
-        self, operation: Operation, proxy: Proxy, host: str, port: int, local_address: LocalAddress | None
+    async def _tunnel(
+        self, operation: Operation, proxy: Proxy, host: str, port: int, local: LocalAddress | None
     ) -> socket.socket:
-        # The proxy's own address was written by the caller, so `allow` does not judge it.
-        direct = Dialer(resolver=self.resolver, family=self.family)
-        sock = await direct.dial(operation, proxy.host, proxy.port, local_address=local_address)
+        place = self.hosts.get(_key(proxy.host), proxy.host)
         try:
-            await within_attempt(operation, proxy.tunnel(sock, host, port))
+            # The proxy's own address was written by the caller, so `allow` does not judge it.
+            sock = await self._try_each(
+                operation, place, proxy.port,
+                lambda endpoint: connect_address(operation, endpoint, local), lambda endpoint: None, local,
+            )  # fmt: skip
+        except AsyncNetError as error:
+            error.args = (f"proxy {proxy}: {error.args[0]}",)
+            raise Hopeless(error) from error
+        try:
+            await proxy.tunnel(operation, sock, host, port)
         except BaseException:
             sock.close()
             raise
         return sock
 
-    def _remember(self, host: str, port: int, sock: socket.socket) -> None:
-        if self.proxy is not None:
-            return
-        with contextlib.suppress(OSError, ValueError):
-            self._winners.pop((host, port), None)
-            self._winners[host, port] = ipaddress.ip_address(sock.getpeername()[0])
-            if len(self._winners) > _WINNERS:
-                del self._winners[next(iter(self._winners))]
+    async def _try_each(
+        self,
+        operation: Operation,
+        host: str,
+        port: int,
+        connect: Callable[[Endpoint], Coroutine[Any, Any, socket.socket]],
+        refuse: Callable[[Endpoint], ConnectError | None],
+        local: LocalAddress | None,
+    ) -> socket.socket:
+        literal = parse_literal(host)
+        if literal is not None:
+            return await connect_one(operation, Endpoint(address_text(literal), port), connect, refuse=refuse)
+        return await connect_any(
+            operation, (host, port), connect, resolve=self._queries(operation, host, local), refuse=refuse,
+            favourites=self._favourites, delay=self.happy_eyeballs_delay,
+        )  # fmt: skip
+
+    def _queries(
+        self, operation: Operation, host: str, local: LocalAddress | None
+    ) -> dict[int, Coroutine[Any, Any, tuple[IPAddress, ...]]]:
+        """One question for each family that can be dialled, IPv6 first."""
+        resolver = self.resolver or default_resolver()
+        bound = parse_literal(local[0]) if local is not None else None
+        return {
+            version: resolver.addresses(operation, host, _FAMILIES[version])
+            for version in (6, 4)
+            if self.family in (None, _FAMILIES[version]) and (bound is None or bound.version == version)
+        }
+
+    def _refusal(self, endpoint: Endpoint) -> ConnectError | None:
+        """Why an address must not be dialled, asked just before it would be."""
+        address = endpoint.address
+        if self.allow is not None and not permits(self.allow, address, endpoint.port):
+            return ForbiddenAddress(f"{endpoint} is not permitted by the dialer's allow policy", phase="connect")
+        if self.family not in (None, _FAMILIES[address.version]):
+            return ConnectError(f"{endpoint} is not of the dialer's address family", phase="connect")
+        return None
+
+    async def _secure(self, operation: Operation, stream: Stream, context: _ssl.SSLContext, name: str | None) -> None:
+        with operation.span("tls", server_hostname=name) as span:
+            try:
+                await within_attempt(operation, stream._secure(context, server_side=False, server_hostname=name))
+            except TimeoutError as error:
+                raise OperationTimeout(f"TLS handshake: {error.strerror}", phase="tls") from error
+            if (session := stream.ssl_object) is not None:
+                span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())
 
     def __repr__(self) -> str:
         parts = [
@@ -334,6 +335,19 @@ class Dialer:
             if value
         ]
         return f"<Dialer {' '.join(parts)}>" if parts else "<Dialer>"
+
+
+def _key(host: str) -> str:
+    """A checked host without its trailing dot: the same name."""
+    return host.rstrip(".")
+
+
+def _check_delay(delay: object) -> float:
+    seconds = check_timeout(delay, "happy_eyeballs_delay")
+    # RFC 8305 section 5: never below 10 ms, or every dial would hit all addresses at once.
+    if seconds is None or not 0.01 <= seconds <= ATTEMPT_TIMEOUT:
+        raise ValueError(f"happy_eyeballs_delay must be from 0.01 to {ATTEMPT_TIMEOUT:g} seconds, not {delay!r}")
+    return seconds
 
 
 _current: contextvars.ContextVar[Dialer | None] = contextvars.ContextVar("asyncnet_dialer", default=None)

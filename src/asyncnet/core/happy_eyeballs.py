@@ -4,6 +4,7 @@ Names and connections run at the same time.  Each address family is resolved by
 itself; dialling starts on the first family's answer, giving IPv6 a head start
 of 50 ms (section 3), then tries the addresses of both families in turn
 (section 4), a new one every 250 ms or as soon as one fails (section 5).
+Addresses that arrive later take the places that they would have had.
 """
 
 from __future__ import annotations
@@ -12,31 +13,37 @@ import asyncio
 import contextvars
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..errors import (
     AsyncNetError,
     Attempt,
     ConnectError,
-    ForbiddenAddress,
     NameNotFound,
     NoData,
     OperationTimeout,
     ResolveError,
 )
-from .address import Endpoint
+from .address import Endpoint, address_text
 from .address_order import interleave, sort_destinations
+from .attempts import Hopeless, attempt_failed, connection_failure
+from .favourites import Favourites
 from .operation import Operation
 
-__all__ = ["ATTEMPT_DELAY", "connect_any", "connection_failure", "resolution_failure", "source_address"]
+__all__ = ["ATTEMPT_DELAY", "connect_any", "connect_one", "resolve_all", "source_address"]
 
 RESOLUTION_DELAY = 0.05  # seconds: how long an IPv4 answer waits for the IPv6 one
 ATTEMPT_DELAY = 0.25  # seconds between the starts of two attempts
+SECOND_FAMILY = 0.25  # seconds that one family may lag behind the other where nothing is dialled meanwhile
+_MOST = 32  # addresses of one family that are tried: a hostile answer may hold thousands
+NO_ANSWER = "no answer yet"
 
 IPAddress: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 Resolve: TypeAlias = "Coroutine[Any, Any, tuple[IPAddress, ...]]"
-Connect: TypeAlias = "Callable[[Endpoint], Awaitable[socket.socket]]"
+Connect: TypeAlias = "Callable[[Endpoint], Coroutine[Any, Any, socket.socket]]"
+Refuse: TypeAlias = "Callable[[Endpoint], ConnectError | None]"
 
 
 def source_address(address: IPAddress) -> IPAddress | None:
@@ -50,174 +57,259 @@ def source_address(address: IPAddress) -> IPAddress | None:
             return None
 
 
-def in_order(addresses: Sequence[IPAddress]) -> list[IPAddress]:
-    """RFC 6724 order, then the families in turn."""
-    if len(addresses) < 2:
-        return list(addresses)
-    return list(interleave(sort_destinations(addresses, source_address)))
+def in_order(addresses: Iterable[IPAddress], favourite: IPAddress | None = None) -> list[IPAddress]:
+    """The favourite, then RFC 6724 order, the families in turn."""
+    found = list(dict.fromkeys(addresses))
+    ordered = sort_destinations(found, source_address) if len(found) > 1 else found
+    if favourite in found:
+        ordered.sort(key=lambda address: address != favourite)
+    return interleave(ordered)
 
 
 class _Race:
     """One race: names still being resolved, addresses waiting, connections under way."""
 
-    def __init__(self, operation: Operation, port: int, connect: Connect, delay: float) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        port: int,
+        connect: Connect,
+        refuse: Refuse,
+        favourite: IPAddress | None,
+        delay: float,
+    ) -> None:
         self.operation = operation
         self.port = port
         self.connect = connect
+        self.refuse = refuse
+        self.favourite = favourite
         self.delay = delay
         self.resolving: dict[asyncio.Task[tuple[IPAddress, ...]], int] = {}
-        self.dialling: dict[asyncio.Task[socket.socket], tuple[Endpoint, float]] = {}
+        self.dialling: dict[asyncio.Task[socket.socket], tuple[IPAddress, float]] = {}
+        self.stopping: list[asyncio.Task[socket.socket]] = []
+        self.found: list[IPAddress] = []
         self.waiting: list[IPAddress] = []
-        self.seen: set[IPAddress] = set()
-        self.resolve_errors: list[AsyncNetError] = []
-        self.failures: list[Exception] = []
+        self.tried: set[IPAddress] = set()
+        self.unresolved: list[AsyncNetError] = []
+        self.failures: list[tuple[str, BaseException]] = []
+        self.failed: set[IPAddress] = set()
         self.next_start = 0.0
 
-    async def run(self, favourite: IPAddress | None) -> socket.socket:
-        loop = self.operation.loop
+    async def run(self) -> tuple[IPAddress, socket.socket]:
+        """Race to the first connection; nothing else is left when this ends, however it does."""
+        winner = None
         try:
-            while True:
-                if self.waiting and loop.time() >= self.next_start:
-                    self._start(favourite)
-                elif not self.resolving and not self.dialling and not self.waiting:
-                    raise self._failure()
-                pause = max(0.0, self.next_start - loop.time()) if self.waiting else None
-                tasks: set[asyncio.Task[Any]] = {*self.resolving, *self.dialling}
-                if not tasks:
-                    continue
-                done, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if task in self.resolving:
-                        self._resolved(task)
-                    elif (winner := self._dialled(task)) is not None:
-                        return winner
+            winner = await self._first()
+            return winner
         finally:
-            await self._stop()
+            self._record_unfinished(NO_ANSWER)
+            try:
+                await self._stop()
+            except BaseException:
+                if winner is not None:
+                    winner[1].close()
+                raise
 
-    def _start(self, favourite: IPAddress | None) -> None:
+    async def _first(self) -> tuple[IPAddress, socket.socket]:
         loop = self.operation.loop
-        if favourite in self.waiting:
-            assert favourite is not None
-            self.waiting.remove(favourite)
-            address = favourite
-        else:
-            address = self.waiting.pop(0)
-        endpoint = Endpoint(str(address), self.port)
-        task = loop.create_task(_as_coroutine(self.connect(endpoint)), context=contextvars.Context())
-        self.dialling[task] = (endpoint, loop.time())
-        self.next_start = loop.time() + self.delay
+        while True:
+            now = loop.time()
+            if self.waiting and now >= self.next_start:
+                self._start(self.waiting.pop(0))
+                continue
+            tasks: set[asyncio.Task[Any]] = {*self.resolving, *self.dialling}
+            if not tasks:
+                raise self._failure()
+            pause = self.next_start - now if self.waiting else None
+            done, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            for query in [task for task in self.resolving if task in done]:
+                self._resolved(query)
+            for attempt in [task for task in self.dialling if task in done]:
+                if (winner := self._ended(attempt)) is not None:
+                    return winner
+
+    def _start(self, address: IPAddress) -> None:
+        operation = self.operation
+        self.tried.add(address)
+        endpoint = Endpoint(address_text(address), self.port)
+        refusal = self.refuse(endpoint)
+        if refusal is not None:
+            self._fail(address, refusal, 0.0)
+            return
+        operation.phase = "connect"
+        now = operation.loop.time()
+        task = operation.loop.create_task(self.connect(endpoint), context=contextvars.Context())
+        self.dialling[task] = (address, now)
+        self.next_start = now + self.delay
 
     def _resolved(self, task: asyncio.Task[tuple[IPAddress, ...]]) -> None:
         family = self.resolving.pop(task)
         error = task.exception()
         if error is None:
-            fresh = [address for address in task.result() if address not in self.seen]
-            self.seen.update(fresh)
-            first_answer = not self.waiting and not self.dialling and not self.failures
-            self.waiting = in_order(self.waiting + fresh)
-            if fresh and first_answer and family == 4 and 6 in self.resolving.values():
-                self.next_start = self.operation.loop.time() + RESOLUTION_DELAY
-            elif fresh and family == 6 and not self.dialling:
-                self.next_start = 0.0
+            self.found += task.result()[:_MOST]
+            self.waiting = [one for one in in_order(self.found, self.favourite) if one not in self.tried]
         elif isinstance(error, AsyncNetError):
-            self.resolve_errors.append(error)
-            if not self.dialling:
-                self.next_start = 0.0
+            self.unresolved.append(error)
         else:
             raise error
+        if self.tried:
+            return  # under way already: the next start stands
+        lacks_ipv6 = family == 4 and bool(self.waiting) and 6 in self.resolving.values()
+        if lacks_ipv6 and self.favourite not in self.waiting:
+            self.next_start = self.operation.loop.time() + RESOLUTION_DELAY
+        else:
+            self.next_start = 0.0
 
-    def _dialled(self, task: asyncio.Task[socket.socket]) -> socket.socket | None:
-        endpoint, started = self.dialling.pop(task)
+    def _ended(self, task: asyncio.Task[socket.socket]) -> tuple[IPAddress, socket.socket] | None:
+        address, started = self.dialling.pop(task)
         elapsed = self.operation.loop.time() - started
         error = task.exception()
         if error is None:
-            self.operation.attempts.append(Attempt(str(endpoint), elapsed=elapsed))
-            return task.result()
-        if not isinstance(error, OSError | AsyncNetError):
-            raise error
-        self.failures.append(error)
-        self.operation.attempts.append(record_failure(endpoint, error, elapsed))
-        self.next_start = 0.0
+            self._record_unfinished(f"{NO_ANSWER} when another address had answered")
+            self.operation.attempts.append(Attempt(self._target(address), elapsed=elapsed))
+            return address, task.result()
+        told = error.error if isinstance(error, Hopeless) else error
+        self._fail(address, told, elapsed)
+        if told is not error or not isinstance(error, OSError):
+            raise told from told.__cause__
         return None
+
+    def _fail(self, address: IPAddress, error: BaseException, elapsed: float) -> None:
+        target = self._target(address)
+        self.operation.attempts.append(attempt_failed(target, error, elapsed))
+        self.failures.append((target, error))
+        self.failed.add(address)
+        self.next_start = 0.0
 
     def _failure(self) -> AsyncNetError:
         if self.failures:
             return connection_failure(self.failures, self.operation)
-        return resolution_failure(self.resolve_errors)
+        return _unresolved(self.unresolved)
+
+    def _target(self, address: IPAddress) -> str:
+        return str(Endpoint(address_text(address), self.port))
+
+    def _record_unfinished(self, words: str) -> None:
+        now = self.operation.loop.time()
+        for task, (address, started) in self.dialling.items():
+            self.operation.attempts.append(Attempt(self._target(address), words, None, now - started))
+            # Not after the wait for their end: that may be cancelled, too.
+            task.add_done_callback(_close_result)
+        self.stopping += self.dialling
+        self.dialling.clear()
 
     async def _stop(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [*self.resolving, *self.dialling]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for loser in self.dialling:
-            if not loser.cancelled() and loser.exception() is None:
-                loser.result().close()
-        for query in self.resolving:
-            if not query.cancelled():
-                query.exception()  # seen
+        await _cancel([*self.resolving, *self.stopping])
 
 
-async def _as_coroutine(awaitable: Awaitable[socket.socket]) -> socket.socket:
-    return await awaitable
+def _close_result(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: an error that came too late is not reported as lost
 
 
 async def connect_any(
     operation: Operation,
-    port: int,
+    place: tuple[str, int],
     connect: Connect,
     *,
-    resolve: dict[int, Resolve],
-    favourite: IPAddress | None = None,
+    resolve: Mapping[int, Resolve],
+    refuse: Refuse,
+    favourites: Favourites,
     delay: float = ATTEMPT_DELAY,
 ) -> socket.socket:
     """Resolve both families and connect to the first address that answers.
 
     Args:
         operation: collects the attempts.
-        port: for every address.
-        connect: dials one endpoint; raises OSError or AsyncNetError.
+        place: name and port.
+        connect: dials one endpoint; raises `OSError` for what another address may
+            mend, `Hopeless` or anything else for what none will.
         resolve: one coroutine a family, keyed 4 and 6.
-        favourite: the address that won the last time; it is tried first.
+        refuse: asked just before each attempt; the error if the address must not be dialled.
+        favourites: which address answered the last time; it is tried first.
         delay: seconds between the starts of two attempts.
 
     Raises:
-        ConnectError: with every attempt; ResolveError: no address at all.
+        ConnectError: with every attempt.
+        ResolveError: no address at all.
     """
-    race = _Race(operation, port, connect, delay)
+    favourite = favourites.find(place, time.monotonic())
+    race = _Race(operation, place[1], connect, refuse, favourite, delay)
     for family, coroutine in resolve.items():
         race.resolving[operation.loop.create_task(coroutine, context=contextvars.Context())] = family
-    return await race.run(favourite)
+    operation.phase = "resolve"
+    try:
+        address, sock = await race.run()
+    finally:
+        for failed in race.failed:
+            favourites.failed(place, failed)
+    favourites.won(place, address, time.monotonic())
+    return sock
 
 
-def record_failure(endpoint: Endpoint, error: Exception, elapsed: float) -> Attempt:
-    """The plain record of an attempt that failed."""
-    number = error.errno if isinstance(error, OSError) else None
-    message = error.args[0] if isinstance(error, AsyncNetError) else getattr(error, "strerror", None)
-    return Attempt(str(endpoint), str(message or error) or type(error).__name__, number, elapsed)
+async def connect_one(operation: Operation, endpoint: Endpoint, connect: Connect, *, refuse: Refuse) -> socket.socket:
+    """The race with one runner: a literal needs neither names nor tasks."""
+    target, started = str(endpoint), operation.loop.time()
+    try:
+        refusal = refuse(endpoint)
+        if refusal is not None:
+            raise refusal
+        sock = await connect(endpoint)
+    except Exception as error:
+        told = error.error if isinstance(error, Hopeless) else error
+        operation.attempts.append(attempt_failed(target, told, operation.loop.time() - started))
+        if told is error and isinstance(error, OSError):
+            raise connection_failure([(target, error)], operation) from error
+        raise told from told.__cause__
+    except BaseException:
+        operation.attempts.append(Attempt(target, NO_ANSWER, None, operation.loop.time() - started))
+        raise
+    operation.attempts.append(Attempt(target, elapsed=operation.loop.time() - started))
+    return sock
 
 
-def connection_failure(failures: Sequence[Exception], operation: Operation) -> AsyncNetError:
-    """One error for all attempts, of the class they agree on."""
-    attempts = tuple(operation.attempts)
-    last = attempts[-len(failures) :]
-    if len(failures) == 1 and isinstance(failures[0], AsyncNetError):
-        error = failures[0]
-        error.attempts = error.attempts or attempts
-        return error
-    kinds = {type(failure) for failure in failures}
-    words = "; ".join(dict.fromkeys(f"{a.target}: {a.error}" for a in last))
-    if kinds == {ForbiddenAddress}:
-        return ForbiddenAddress(f"no permitted address: {words}", phase="connect", attempts=attempts)
-    if all(isinstance(failure, TimeoutError) for failure in failures):
-        return OperationTimeout(f"no address answered: {words}", phase="connect", attempts=attempts)
-    result = ConnectError(f"could not connect: {words}", phase="connect", attempts=attempts)
-    result.__cause__ = failures[-1]
-    return result
+async def resolve_all(operation: Operation, resolve: Mapping[int, Resolve]) -> list[IPAddress]:
+    """The addresses of both families in the order to use them, for what is sent without connecting.
+
+    A family that lags far behind the other is left out.
+
+    Raises:
+        ResolveError: no address at all.
+    """
+    tasks = [operation.loop.create_task(one, context=contextvars.Context()) for one in resolve.values()]
+    try:
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if pending:
+            found = any(task.exception() is None for task in done)
+            await asyncio.wait(pending, timeout=SECOND_FAMILY if found else None)
+    finally:
+        await _cancel(tasks)
+    addresses: list[IPAddress] = []
+    unresolved: list[AsyncNetError] = []
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, AsyncNetError):
+            unresolved.append(error)
+        elif error is not None:
+            raise error
+        elif not task.cancelled():
+            addresses += task.result()[:_MOST]
+    if not addresses:
+        raise _unresolved(unresolved)
+    return in_order(addresses)
 
 
-def resolution_failure(errors: Sequence[AsyncNetError]) -> AsyncNetError:
+def _unresolved(errors: Sequence[AsyncNetError]) -> AsyncNetError:
     """The error that says most of why a name has no address."""
     for kind in (NameNotFound, OperationTimeout):
         for error in errors:

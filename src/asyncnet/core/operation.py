@@ -113,7 +113,9 @@ class Operation:
             if self.trace is not None and self._span is not None:
                 self._look_at_connection()
                 if (tcp := self._tcp) is not None:
-                    self._span.attributes.update(rtt=tcp.rtt, retransmits=tcp.retransmits, cwnd=tcp.cwnd, mss=tcp.mss)
+                    self._span.attributes.update(
+                        rtt_ms=round(1000 * tcp.rtt, 3), retransmits=tcp.retransmits, cwnd=tcp.cwnd, mss=tcp.mss
+                    )
                 self.trace.end(self._span, failure)
 
     @property

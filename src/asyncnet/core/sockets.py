@@ -44,11 +44,18 @@ async def wait_writable(sock: socket.socket) -> None:
 
 async def connect_socket(sock: socket.socket, address: Any) -> None:
     """Connect a non-blocking socket. Raises `OSError`; the socket stays the caller's."""
-    try:
-        sock.connect(address)
-        return
-    except BlockingIOError:
-        pass
+    pause = 0.001
+    while True:
+        try:
+            sock.connect(address)
+            return
+        except BlockingIOError:
+            if sock.family != socket.AF_UNIX:
+                break
+            # A Unix socket does not connect in the background: the listener's queue is
+            # full (unix(7), EAGAIN), and there is nothing to wait for but time.
+            await asyncio.sleep(pause)
+            pause = min(0.05, 2 * pause)
     await wait_writable(sock)
     number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if number:

@@ -121,9 +121,12 @@ class Trace:
 
 
 def _in_words(error: BaseException) -> str:
-    # An error of ours names operation and peer, too, which the trace shows by itself.
-    message = str(error.args[0]) if isinstance(error, AsyncNetError) and error.args else str(error)
     name = type(error).__name__
+    if isinstance(error, AsyncNetError):
+        # Its str() names operation and peer, too, which the trace shows by itself.
+        message = str(error.args[0]) if error.args else ""
+    else:
+        message = getattr(error, "strerror", None) or str(error)
     return f"{name}: {message}" if message else name
 
 
