@@ -90,7 +90,8 @@ def test_digest_without_qop_and_with_session():
 
 def test_the_strongest_digest_is_chosen():
     challenges = parse_challenges(
-        'Digest realm="r", nonce="1", algorithm=MD5, qop="auth", Digest realm="r", nonce="2", algorithm=SHA-256, qop="auth"'
+        'Digest realm="r", nonce="1", algorithm=MD5, qop="auth", '
+        'Digest realm="r", nonce="2", algorithm=SHA-256, qop="auth"'
     )
     assert Digest.usable(challenges).parameters["nonce"] == "2"
     assert Digest.usable(reversed(challenges)).parameters["nonce"] == "2"

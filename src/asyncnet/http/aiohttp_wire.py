@@ -103,7 +103,8 @@ class _Handler(ResponseHandler):
             self.transport.abort()
 
     def abort(self) -> None:
-        """Drop the connection now; aiohttp's own abort() is younger than the oldest release that we work with."""
+        """Drop the connection now."""
+        # Our own: that of aiohttp is younger than the oldest release that we work with.
         if self.transport is not None:
             self.transport.abort()
 

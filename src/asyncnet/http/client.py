@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Mapping
 from types import EllipsisType
 from typing import Any, ClassVar
 
+from ..core.address import check_text
 from ..core.dialer import Dialer
+from ..core.files import run_in_file_thread
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..errors import StateError
 from . import fetching
@@ -16,14 +19,16 @@ from .auth import Auth, check_auth
 from .body import Data, Files, make_body
 from .bulk import Bulk, Limit
 from .cookies import CookieJar, check_cookies
+from .environment import EnvironmentProxies, Logins, read_netrc
 from .headers import HeaderInput
 from .image import MAX_PIXELS, Image
 from .journey import Engine, Journey
-from .pace import IDLE_TIMEOUT, MIN_RATE, Pace
+from .pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from .page import Page
 from .pool import MAX_CONNECTIONS, PER_HOST, Pool, PoolStats
+from .rates import Rates
 from .redirects import MAX_REDIRECTS
-from .request import MAX_BYTES, Request, check_count, check_request_headers, make_request
+from .request import MAX_BYTES, Request, check_count, check_request_headers, harmless, make_request
 from .response import Response
 from .urls import Params, join_base, parse_http_url
 from .wire import Wire
@@ -51,7 +56,11 @@ class Client(Bulk):
         timeout: seconds for each operation, unless it says otherwise; ``None`` for no limit.
         ssl: a context for https; ``None`` or ``True`` is the dialer's, or the system's.
         server_hostname: the name to verify when it differs from the URL's.
+        rate: requests per second to one origin; ``None`` for no limit.
         dialer: opens the connections; ``None`` for the current one at the time of the call.
+        netrc: ``True`` for logins from ``$NETRC`` or ``~/.netrc``, or the path of such a file; over https
+            only, and where neither ``auth`` nor the URL has any.
+        environment_proxy: heed ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``.
         wire: another engine in place of aiohttp.
 
     Example:
@@ -81,7 +90,10 @@ class Client(Bulk):
         timeout: float | None = DEFAULT_TIMEOUT,
         ssl: bool | _ssl.SSLContext | None = None,
         server_hostname: str | None = None,
+        rate: float | None = None,
         dialer: Dialer | None = None,
+        netrc: bool | str | os.PathLike[str] = False,
+        environment_proxy: bool = False,
         wire: Wire | None = None,
     ) -> None:
         self._base = None if base_url is None else parse_http_url(base_url)
@@ -99,6 +111,12 @@ class Client(Bulk):
         self._wire = wire
         self._per_host = check_count(per_host, "per_host", 1) or PER_HOST
         self._max_connections = check_count(max_connections, "max_connections", 1) or MAX_CONNECTIONS
+        rate = check_rate(rate, "rate")
+        self._rates = None if rate is None else Rates(rate)
+        self._netrc = netrc if isinstance(netrc, bool) else check_text(os.fspath(netrc), "netrc")
+        self._logins: Logins | None = None
+        self._environment_proxy = environment_proxy
+        self._proxies: dict[Dialer, EnvironmentProxies] = {}
         self._jar = CookieJar()
         self._engine: Engine | None = None
         # Whatever is wrong with these shows here, not at the first request.
@@ -114,7 +132,10 @@ class Client(Bulk):
             per_host=self._per_host,
             max_connections=self._max_connections,
         )
-        self._engine = Engine(pool, self._jar)
+        if self._netrc is not False:
+            path = None if self._netrc is True else self._netrc
+            self._logins = await run_in_file_thread(read_netrc, path)
+        self._engine = Engine(pool, self._jar, self._rates)
 
     async def _goodbye(self) -> None:
         if self._engine is not None:
@@ -299,18 +320,25 @@ class Client(Bulk):
         retries: Limit = ...,
     ) -> Request:
         """A request with the client's defaults where the call has none."""
+        target = join_base(self._base, url)
+        # What the client was given is for its base only, if it has one.
+        at_home = self._base is None or target.origin == self._base.origin
         own = check_request_headers(headers)
         if self._headers:
             names = {name.lower() for name, _ in own}
-            own = (*own, *(pair for pair in self._headers if pair[0].lower() not in names))
-        target = join_base(self._base, url)
+            defaults = self._headers if at_home else harmless(self._headers)
+            own = (*own, *(pair for pair in defaults if pair[0].lower() not in names))
+        if auth is None and target.username is None:
+            auth = self._auth if at_home else None
+            if auth is None and self._logins is not None:
+                auth = self._logins.find(target)
         request = make_request(
             target,
             dialer=self._dialer,
             method=method,
             params=params,
             headers=own,
-            auth=auth if auth is not None else None if target.username is not None else self._auth,
+            auth=auth,
             since=since,
             max_bytes=self._max_bytes if isinstance(max_bytes, EllipsisType) else max_bytes,
             retries=self._retries if isinstance(retries, EllipsisType) else retries,
@@ -318,11 +346,19 @@ class Client(Bulk):
             ssl=self._ssl,
             server_hostname=self._server_hostname,
         )
-        request.cookies = self._own_cookies
+        request.cookies = self._own_cookies if at_home else None
         request.allow_downgrade = self._allow_downgrade
-        if self._base is not None and auth is None and target.username is None:
-            request.trusted = self._base.origin
+        if self._environment_proxy:
+            request.route = self._proxies_for(request.dialer).dialer_for
         return request
+
+    def _proxies_for(self, dialer: Dialer) -> EnvironmentProxies:
+        known = self._proxies.get(dialer)
+        if known is None:
+            if len(self._proxies) >= _DIALERS:
+                self._proxies.clear()
+            known = self._proxies[dialer] = EnvironmentProxies(dialer)
+        return known
 
     def _start(self, name: str, request: Request, timeout: Timeout) -> tuple[Engine, Operation]:
         operation = self._begin(name, timeout, peer=request.text)
@@ -331,6 +367,7 @@ class Client(Bulk):
         return self._engine, operation
 
 
+_DIALERS = 16  # dialers whose proxies are remembered
 _NOBODY = Dialer()  # for checks that dial nothing
 
 

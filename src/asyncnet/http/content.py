@@ -18,7 +18,7 @@ from ..errors import ConnectionLost, LimitExceeded, ProtocolError
 
 __all__ = ["MAX_RATIO", "ContentDecoder", "accepted_codings", "parse_codings"]
 
-PIECE = 256 * 1024  # bytes: the largest piece a layer gives at once
+PIECE = 256 * 1024  # bytes that a layer gives at once; brotli may go on to twice as many
 MAX_LAYERS = 5
 MAX_RATIO = 250  # decoded bytes for each byte on the wire ...
 RATIO_FLOOR = 1024 * 1024  # ... minded only beyond this many: a short page of blanks is no attack
@@ -203,7 +203,7 @@ class ContentDecoder:
         self.received = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what the next received bytes decode to, in pieces of at most 256 KiB.
+        """Yield what the next received bytes decode to, in pieces of at most 512 KiB.
 
         Raises:
             LimitExceeded: more than ``max_bytes``, or a ratio beyond ``max_ratio``.

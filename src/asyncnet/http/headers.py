@@ -130,7 +130,7 @@ def check_headers(headers: HeaderInput | None) -> tuple[tuple[str, str], ...]:
 
 
 # A parameter of a field value: name=token or name="quoted string" (RFC 9110 section 5.6.6).
-_PARAMETER = re.compile(r"""[\s;]*+([^\s;=",]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;,"]*+))""", re.DOTALL)
+_PARAMETER = re.compile(r"""([^\s;=",]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;,"]*+))""", re.DOTALL)
 
 
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
@@ -142,12 +142,14 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
     parameters: dict[str, str] = {}
     position = 0
     while position < len(rest):
+        if rest[position] in "; \t\r\n":
+            position += 1
+            continue
         match = _PARAMETER.match(rest, position)
         if match is None:
-            following = rest.find(";", position + 1)
-            if following < 0:
+            position = rest.find(";", position)
+            if position < 0:
                 break
-            position = following
             continue
         name, quoted, plain = match.groups()
         text = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)

@@ -29,6 +29,7 @@ from .auth import Challenge, Digest, parse_challenges
 from .cookies import CookieJar
 from .page import Hop
 from .pool import Pool
+from .rates import Rates
 from .redirects import Redirect, follow
 from .request import Request, build_head
 from .response import Response
@@ -54,9 +55,10 @@ _NONCES = 256  # digest challenges remembered
 class Engine:
     """What the calls of one client share."""
 
-    def __init__(self, pool: Pool, jar: CookieJar | None = None) -> None:
+    def __init__(self, pool: Pool, jar: CookieJar | None = None, rates: Rates | None = None) -> None:
         self.pool = pool
         self.jar = jar
+        self.rates = rates
         self.budget = Budget()
         # The digest challenge of an origin and how often its nonce was used (RFC 7616 section 3.4).
         self.nonces: OrderedDict[tuple[str, str, int], tuple[Challenge, int]] = OrderedDict()
@@ -74,7 +76,7 @@ class Journey:
         self._url = request.url
         self._text = request.text
         self._body = request.body
-        self._trusted = request.trusted is None or request.url.origin == request.trusted
+        self._trusted = True  # whether the hop is to the origin that the caller named
         self._history: list[Hop] = []
         self._attempts: list[Attempt] = []
         self._seen: set[tuple[str, str, str | None]] = set()
@@ -113,7 +115,9 @@ class Journey:
             None if body is None else body.content(),
             body is not None and body.length is None,
         )
-        dialer = request.dialer
+        dialer = request.dialer if request.route is None else request.route(url)
+        if self._engine.rates is not None:
+            await self._keep_rate(self._engine.rates)
         lease = await self._engine.pool.acquire(
             operation,
             url.scheme,
@@ -152,6 +156,12 @@ class Journey:
             history=tuple(self._history),
             max_bytes=request.max_bytes,
         )
+
+    async def _keep_rate(self, rates: Rates) -> None:
+        delay = rates.reserve(self._url.origin, self._operation.loop.time())
+        if delay > 0:
+            with self._operation.span("rate", seconds=round(delay, 3)):
+                await asyncio.sleep(delay)
 
     async def _exchange(self, connection: WireConnection, request: WireRequest) -> WireResponse:
         idle = self._request.idle_timeout
@@ -247,8 +257,7 @@ class Journey:
         self._url, self._text, self._method = redirect.url, str(redirect.url), redirect.method
         if not redirect.keep_body:
             self._body = None
-        trusted = self._request.trusted or self._request.url.origin
-        self._trusted = redirect.url.origin == trusted
+        self._trusted = redirect.url.origin == self._request.url.origin
         cookies = self._jar.header(self._url, time.time()) if self._jar is not None else None
         if (self._method, self._text, cookies) in self._seen:
             raise ProtocolError("the redirects go round in a circle", phase="redirect")

@@ -29,7 +29,9 @@ class Reporter:
         if progress is True:
             from tqdm.auto import tqdm  # in a notebook it draws a widget
 
-            self._bar = tqdm(desc=title, unit=unit, unit_scale=unit == "B", unit_divisor=1024, leave=True)
+            # Its monitor is a thread that would outlive everything here.
+            quiet: Any = type("tqdm", (tqdm,), {"monitor_interval": 0})
+            self._bar = quiet(desc=title, unit=unit, unit_scale=unit == "B", unit_divisor=1024, leave=True)
         self._last = 0.0
         self._reported: tuple[int, int | None] | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl as _ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.address import URL
@@ -17,7 +18,16 @@ from .page import Page
 from .redirects import MAX_REDIRECTS
 from .urls import Params, add_params, authority, request_target, without_user
 
-__all__ = ["MAX_BYTES", "Request", "build_head", "check_count", "check_method", "check_request_headers", "make_request"]
+__all__ = [
+    "MAX_BYTES",
+    "Request",
+    "build_head",
+    "check_count",
+    "check_method",
+    "check_request_headers",
+    "harmless",
+    "make_request",
+]
 
 MAX_BYTES = 64 * 1024 * 1024
 USER_AGENT = "asyncnet"
@@ -53,7 +63,7 @@ class Request:
         headers: the caller's, checked.
         cookies: the caller's own, as a field; for the URL's origin only.
         auth: for the URL's origin only.
-        trusted: the origin that credentials may go to; ``None`` for the URL's own.
+        route: chooses the dialer for each hop; ``None`` for always the same.
         since: the page that may still hold.
         idle_timeout: seconds to wait for the head of a response; ``None`` leaves it to the operation.
     """
@@ -65,7 +75,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     cookies: str | None = None
     auth: Auth | None = None
-    trusted: tuple[str, str, int] | None = None
+    route: Callable[[URL], Dialer] | None = None
     body: Body | None = None
     since: Page | None = None
     max_bytes: int | None = MAX_BYTES
@@ -99,6 +109,11 @@ def check_request_headers(headers: HeaderInput | None) -> tuple[tuple[str, str],
     return checked
 
 
+def harmless(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Those of a caller's fields that any origin may see."""
+    return tuple(pair for pair in headers if pair[0].lower() in _HARMLESS)
+
+
 @functools.cache
 def _default_fields() -> str:
     return f"User-Agent: {USER_AGENT}\r\nAccept: */*\r\nAccept-Encoding: {accepted_codings()}\r\n"
@@ -125,7 +140,7 @@ def build_head(
     """
     if headers:
         if not trusted:
-            headers = tuple(pair for pair in headers if pair[0].lower() in _HARMLESS)
+            headers = harmless(headers)
         names = {name.lower() for name, _ in headers}
     else:
         names = set()
