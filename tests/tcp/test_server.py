@@ -148,6 +148,37 @@ async def test_reload_tls_keeps_open_connections() -> None:
             server.reload_tls(second.server_context())
 
 
+# ---- behind a load balancer
+
+
+async def tell(stream: asyncnet.tcp.Stream) -> None:
+    await stream.send(f"{stream.peer}: ".encode() + await stream.receive())
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_proxy_header_names_the_peer(tls: bool) -> None:
+    authority = testing.CertificateAuthority()
+    context = authority.server_context() if tls else None
+    async with asyncnet.tcp.Server(tell, proxy_protocol=True, ssl=context) as server:
+        async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+            await stream.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n")
+            if tls:
+                await stream.start_tls(authority.client_context())
+            await stream.send(b"hello")
+            assert await stream.receive_until(b"hello") == b"192.0.2.7:56324: hello"
+
+
+async def test_wrong_missing_or_slow_proxy_header_is_dropped() -> None:
+    async with asyncnet.tcp.Server(tell, proxy_protocol=True, handshake_timeout=0.1) as server:
+        for start in (b"GET / HTTP/1.1\r\n", b"PROXY TCP4", b""):
+            async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+                await stream.send(start)
+                with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                    if await stream.receive(timeout=10) == b"":
+                        raise EOFError
+        assert server.stats.failed_handshakes == 3
+
+
 # ---- the end
 
 

@@ -19,6 +19,7 @@ from ..errors import (
 from .address import Endpoint
 from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from .proxy_protocol import header_length, parse_header
 from .tcp_info import TCPInfo, tcp_info
 from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
@@ -32,7 +33,7 @@ class Connection(BaseClient):
     A subclass of `BaseClient`, so that every stream lives and dies like every client.
     """
 
-    __slots__ = ("_dialled", "_ending", "_own_timeout", "_protocol_name", "_wire")
+    __slots__ = ("_dialled", "_ending", "_named_peer", "_own_timeout", "_protocol_name", "_wire")
 
     _protocol = "tcp"
 
@@ -44,6 +45,7 @@ class Connection(BaseClient):
         self._wire: Wire | None = None
         self._ending = False
         self._dialled: str | None = None
+        self._named_peer: Endpoint | None = None  # by the PROXY header of a load balancer
 
     # ---- life
 
@@ -81,6 +83,18 @@ class Connection(BaseClient):
             if isinstance(error, AsyncNetError):
                 raise
             raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+
+    async def _read_proxy_header(self) -> None:
+        """Take the peer's name from the PROXY header of a load balancer; the caller bounds it in time."""
+        wire = self._wire
+        assert wire is not None
+        while (length := header_length(wire.gather())) is None or wire.size < length:
+            if wire.eof:
+                raise ConnectionLost("closed before the PROXY header was complete")
+            await wire.wait_readable()
+        self._named_peer = parse_header(wire.take(length))
+        if self._named_peer is not None:
+            self._peer = str(self._named_peer)
 
     async def _goodbye(self) -> None:
         wire = self._wire
@@ -151,7 +165,7 @@ class Connection(BaseClient):
     @property
     def peer(self) -> Endpoint | str | None:
         """The peer's address; a path for a Unix socket; ``None`` before it is open."""
-        return self._name(socket.socket.getpeername)
+        return self._named_peer or self._name(socket.socket.getpeername)
 
     @property
     def local(self) -> Endpoint | str | None:

@@ -48,7 +48,8 @@ class ServerStats:
         accepted: connections taken from the kernel.
         active: connections being served now.
         refused: closed at once because of the per-peer limit.
-        failed_handshakes: TLS handshakes that failed or took too long.
+        failed_handshakes: connections that ended, failed or took too long before their handler,
+            in the TLS handshake or the PROXY header.
         failed_handlers: handlers that raised.
         exhausted: times that accepting paused for want of descriptors or memory.
     """
@@ -83,6 +84,7 @@ class StreamServer(BaseClient):
         handshake_timeout: float | None = 10.0,
         backlog: int = 1024,
         reuse_port: bool = False,
+        proxy_protocol: bool = False,
     ) -> None:
         if not callable(handler):
             raise TypeError("handler must be an async function that takes a stream")
@@ -101,6 +103,7 @@ class StreamServer(BaseClient):
         self._handshake_timeout = check_timeout(handshake_timeout, "handshake_timeout")
         self._backlog = backlog
         self._reuse_port = reuse_port
+        self._proxy_protocol = proxy_protocol
         self._listeners: list[socket.socket] = []
         self._addresses: tuple[Endpoint | str, ...] = ()
         self._accepting = False
@@ -308,11 +311,11 @@ class StreamServer(BaseClient):
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 stream._attach(sock)
                 self._tasks[task] = stream
-                if self._context is not None:
+                if self._context is not None or self._proxy_protocol:
                     async with asyncio.timeout(self._handshake_timeout):
-                        await stream._secure(self._context, server_side=True, server_hostname=None)
+                        await self._introduce(stream)
             except (OSError, AsyncNetError) as error:
-                self._counts["failed_handshakes"] += self._context is not None
+                self._counts["failed_handshakes"] += 1
                 _logger.info("%s: not served: %s", stream._peer or host, error or type(error).__name__)
                 stream.abort()
                 return
@@ -323,6 +326,13 @@ class StreamServer(BaseClient):
             raise
         finally:
             self._forget(task, host)
+
+    async def _introduce(self, stream: Stream) -> None:
+        """What comes before the handler: the load balancer's word on the peer, then TLS."""
+        if self._proxy_protocol:
+            await stream._read_proxy_header()
+        if self._context is not None:
+            await stream._secure(self._context, server_side=True, server_hostname=None)
 
     async def _handle(self, stream: Stream) -> None:
         stream._state = "open"

@@ -20,8 +20,11 @@ class Server(StreamServer):
         max_connections: at so many, accepting pauses and the kernel's backlog holds the rest.
         max_per_peer: connections of one address; more are closed at once. ``None`` for no limit.
         idle_timeout: seconds in which no byte moved, after which a connection is dropped; ``None`` for never.
-        handshake_timeout: seconds for the TLS handshake.
+        handshake_timeout: seconds for the TLS handshake and the PROXY header.
         backlog: connections the kernel holds before they are accepted.
+        proxy_protocol: each connection begins with a PROXY header (version 1 or 2) of the load
+            balancer before the server, and ``stream.peer`` is the peer that it names. Whoever can
+            reach such a server can name any peer: let only the balancer reach it.
         reuse_port: let several processes listen on the same port, the kernel spreading connections over them.
 
     Example:
