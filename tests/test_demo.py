@@ -85,6 +85,19 @@ def test_the_servers_say_what_they_cannot(tmp_path: pathlib.Path, capsys: pytest
     assert "No such file" in json.loads(capsys.readouterr().out)["error"]
 
 
+@pytest.mark.parametrize("module", ["PIL", "trustme"])
+def test_what_is_not_installed_is_one_line(module: str, tmp_path: pathlib.Path) -> None:
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; from asyncnet.testing import demo_servers; "
+        f"sys.exit(demo_servers.main(['--folder', {str(tmp_path)!r}]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "pip install 'asyncnet[" in json.loads(done.stdout)["error"]
+
+
 PAGE = "<title>A page</title><a href='/next'>next</a>"
 
 

@@ -73,6 +73,17 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str], capsys: pytest.Ca
     assert "invalid number of seconds value" in capsys.readouterr().err
 
 
+def test_uvloop_that_is_not_installed_is_one_line() -> None:
+    program = (
+        "import sys; sys.modules['uvloop'] = None; from asyncnet.commands import main; "
+        "sys.exit(main(['resolve', 'localhost', '--loop', 'uvloop']))"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "asyncnet: --loop uvloop needs uvloop: pip install 'asyncnet[speed]'\n"
+
+
 # ---- resolve
 
 

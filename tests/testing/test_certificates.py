@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import socket
 import ssl
+import subprocess
+import sys
 
 import pytest
 
 from asyncnet import testing
+from house import SOURCE
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +39,14 @@ def test_another_name_an_old_certificate_and_another_authority_are_not(ca: testi
         shake(ca.server_context(expired=True), ca.client_context(), "localhost")
     with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
         shake(ca.server_context(), testing.CertificateAuthority().client_context(), "localhost")
+
+
+def test_without_trustme_the_extra_is_named() -> None:
+    program = "import sys; sys.modules['trustme'] = None; from asyncnet import testing; testing.CertificateAuthority()"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.splitlines()[-1] == "ImportError: a test authority needs trustme: pip install 'asyncnet[test]'"
 
 
 def test_the_certificate_can_be_saved(ca: testing.CertificateAuthority, tmp_path: pathlib.Path) -> None:

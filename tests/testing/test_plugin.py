@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_the_fixtures_work_in_a_run_of_their_own(tmp_path: pathlib.Path) -> None
     (tmp_path / "test_inner.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "asyncnet.testing.plugin"]
     source = pathlib.Path(__file__).parents[2] / "src"
-    environment = {"PYTHONPATH": str(source), "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command += ["-p", "pytest_asyncio.plugin", "-W", "error", "."]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert "7 passed" in result.stdout, result.stdout + result.stderr

@@ -12,6 +12,7 @@ who have asyncnet installed and test something else.
 # Type checkers take this name for typing.TYPE_CHECKING; importing typing itself would cost more than this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .black_hole import BlackHole
     from .certificates import CertificateAuthority
     from .dns_server import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, Query
     from .faulty_link import FaultyLink
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .udp_server import ReceivedDatagram, UDPServer
 
 _HOMES = {
+    "black_hole": ("BlackHole",),
     "certificates": ("CertificateAuthority",),
     "dns_server": ("NODATA", "NXDOMAIN", "REFUSED", "SERVFAIL", "SILENCE", "Answer", "DNSServer", "Query"),
     "faulty_link": ("FaultyLink",),
@@ -55,6 +57,7 @@ __all__ = [
     "SERVFAIL",
     "SILENCE",
     "Answer",
+    "BlackHole",
     "CertificateAuthority",
     "Close",
     "Connections",
