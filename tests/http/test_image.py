@@ -84,7 +84,9 @@ def test_svg(text, size):
     assert (info.width, info.height) == size
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"<html><svg>", b"BM", b"RIFF\0\0\0\0WAVE", b"GIF88a", b"\0\0\0\x14ftypmp4"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"<html><svg>", b"BM", b"RIFF\0\0\0\0WAVE", b"GIF88a", b"\0\0\0\x14ftypmp4"]
+)
 def test_no_images(content):
     assert parse_image(content) is None
 

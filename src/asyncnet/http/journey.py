@@ -79,6 +79,7 @@ class Journey:
         self._trusted = True  # whether the hop is to the origin that the caller named
         self._history: list[Hop] = []
         self._attempts: list[Attempt] = []
+        self._sent_cookies: str | None = None  # those of the jar
         self._seen: set[tuple[str, str, str | None]] = set()
         self._retries = 0
         self._fresh = False  # whether to take no connection that was used before
@@ -180,8 +181,9 @@ class Journey:
         request = self._request
         fields: list[tuple[str, str]] = []
         cookies = [request.cookies] if request.cookies and self._trusted else []
-        if self._jar is not None and (stored := self._jar.header(self._url, time.time())):
-            cookies.append(stored)
+        self._sent_cookies = None if self._jar is None else self._jar.header(self._url, time.time())
+        if self._sent_cookies:
+            cookies.append(self._sent_cookies)
         if cookies:
             fields.append(("Cookie", "; ".join(cookies)))
         if self._trusted and (authorization := self._authorization()):
@@ -244,8 +246,7 @@ class Journey:
 
     def _turn(self, response: Response, redirect: Redirect) -> None:
         """Take the redirect, unless it leads nowhere."""
-        place = (self._method, self._text, self._jar.header(self._url, time.time()) if self._jar is not None else None)
-        self._seen.add(place)
+        self._seen.add((self._method, self._text, self._sent_cookies))
         self._history.append(Hop(self._text, response.status, response.headers["Location"]))
         if len(self._history) > self._request.max_redirects:
             raise LimitExceeded(f"more than {self._request.max_redirects} redirects", phase="redirect")

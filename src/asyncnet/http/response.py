@@ -110,9 +110,12 @@ class Response:
     async def read(self) -> bytes:
         """The rest of the content in one; raises as `receive` does."""
         if self._size == 0 and not self._coded:
-            content = self._wire.take()
-            if content is not None and (self._max_bytes is None or len(content) <= self._max_bytes):
+            content = self._wire.take()  # a short one came together with its head
+            if content is not None:
                 self._size = len(content)
+                if self._max_bytes is not None and self._size > self._max_bytes:
+                    self._lease.drop()
+                    raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")
                 self._lease.release()
                 return content
         pieces = []
