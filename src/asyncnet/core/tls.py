@@ -10,27 +10,35 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import ssl as _ssl
 
-from ..errors import ProtocolError, TLSError
+from ..errors import AsyncNetError, ProtocolError, TLSError
 from .address import check_host
+from .certificate import Certificate, explain_refusal
 
-__all__ = ["TLSLayer", "check_tls", "choose_context", "client_context", "explain_tls"]
+__all__ = ["TLSLayer", "broken_record", "check_tls", "choose_context", "client_context", "explain_tls"]
 
 _RECORD = 16_384  # bytes: the most one TLS record holds (RFC 8446 section 5.1)
+_FIRST = 80  # bytes that are kept of what the peer began with
+
+# What OpenSSL says of bytes that are no TLS at all.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})
+_TOO_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION"})
 
 
 @functools.cache
-def client_context() -> _ssl.SSLContext:
-    """The context that clients share: system trust store, verified, TLS 1.2 at least."""
+def client_context(*alpn: str) -> _ssl.SSLContext:
+    """The context that clients share: system trust store, verified, TLS 1.2 at least, SSLKEYLOGFILE honoured.
+
+    Args:
+        alpn: the protocols to offer in the handshake (RFC 7301), such as ``"http/1.1"``.
+    """
     context = _ssl.create_default_context()
     context.minimum_version = _ssl.TLSVersion.TLSv1_2
     # A peer that asks to renegotiate in TLS 1.2 would make a write wait for a read.
     context.options |= _ssl.OP_NO_RENEGOTIATION
-    keylog = os.environ.get("SSLKEYLOGFILE")
-    if keylog and not context.keylog_filename:
-        context.keylog_filename = keylog
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context
 
 
@@ -43,7 +51,11 @@ def check_tls(ssl: object, server_hostname: object = None) -> None:
 
 
 def choose_context(
-    ssl: bool | _ssl.SSLContext | None, dialer_context: _ssl.SSLContext | None = None, *, default: bool = False
+    ssl: bool | _ssl.SSLContext | None,
+    dialer_context: _ssl.SSLContext | None = None,
+    *,
+    default: bool = False,
+    alpn: tuple[str, ...] = (),
 ) -> _ssl.SSLContext | None:
     """The context to use, ``None`` for no TLS.
 
@@ -51,12 +63,14 @@ def choose_context(
         ssl: what the call said; a context of its own wins.
         dialer_context: the dialer's ``ssl_context``.
         default: what ``ssl=None`` means for this protocol and port.
+        alpn: what the protocol offers in the handshake; the context of a caller or a
+            dialer has its own, which only its owner may change.
     """
     check_tls(ssl)
     if isinstance(ssl, _ssl.SSLContext):
         return ssl
     if default if ssl is None else ssl:
-        return dialer_context or client_context()
+        return dialer_context or client_context(*alpn)
     return None
 
 
@@ -81,8 +95,9 @@ class TLSLayer:
     ) -> None:
         self._incoming = _ssl.MemoryBIO()
         self._outgoing = _ssl.MemoryBIO()
+        name = None if server_hostname is None else _verified_name(server_hostname)
         self.object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side, server_hostname=server_hostname, session=session
+            self._incoming, self._outgoing, server_side, server_hostname=name, session=session
         )
         self.established = False
         self.ended = False
@@ -92,8 +107,8 @@ class TLSLayer:
     def feed(self, data: memoryview, plaintext: list[bytes]) -> None:
         """Take ciphertext; append what it decrypts to. Raises `ssl.SSLError`."""
         if not self.established:
-            if len(self._first) < 80:
-                self._first += bytes(data[: 80 - len(self._first)])
+            if len(self._first) < _FIRST:
+                self._first += bytes(data[: _FIRST - len(self._first)])
             self._incoming.write(data)
             if not self.handshake():
                 return
@@ -148,27 +163,68 @@ class TLSLayer:
         return line.decode("ascii") if line.isascii() and (line[:1].isalnum() or line[:1] in b"+*") else ""
 
 
+def _verified_name(host: str) -> str:
+    """The name that a certificate and SNI can hold: no trailing dot (RFC 6066 section 3), no zone."""
+    return check_host(host, "server_hostname").rstrip(".").partition("%")[0]
+
+
 def explain_tls(error: _ssl.SSLError, layer: TLSLayer | None, name: str | None, port: int | None = None) -> TLSError:
-    """Say in one line what went wrong in a handshake, and what to do where we know it."""
+    """Say in one line what went wrong in a handshake, and what to do where we know it.
+
+    Args:
+        error: what the handshake raised.
+        layer: the layer that did it, ``None`` where an engine has its own.
+        name: the name that was to be verified.
+        port: the peer's.
+    """
+    where = f"port {port}" if port else "the peer"
+    reason = _reason(error)
     if isinstance(error, _ssl.SSLCertVerificationError):
-        problem = (error.verify_message or "certificate verify failed").rstrip(".")
-        hint = {
-            18: "; give an ssl.SSLContext that trusts it if it is meant to be self-signed",
-            19: "; give an ssl.SSLContext that trusts its authority (load_verify_locations)",
-            20: "; give an ssl.SSLContext that trusts its authority (load_verify_locations)",
-        }.get(error.verify_code, "")
-        return TLSError(f"certificate of {name or 'the peer'} refused: {problem}{hint}", phase="tls")
-    greeting = layer.greeting if layer is not None else ""
-    if greeting:
-        where = f"port {port}" if port else "the peer"
-        if greeting.startswith(("220", "+OK", "200", "201", "* OK")):
-            return TLSError(f"{where} speaks STARTTLS, not TLS from the first byte (it said {greeting!r})", phase="tls")
-        return TLSError(f"{where} does not speak TLS (it said {greeting!r})", phase="tls")
-    reason = (error.reason or str(error) or type(error).__name__).replace("_", " ").lower()
-    return TLSError(f"handshake with {name or 'the peer'} failed: {reason}", phase="tls")
+        message = explain_refusal(error.verify_code, error.verify_message, name, _unverified_chain(error))
+    elif greeting := layer.greeting if layer is not None else "":
+        speaks_first = greeting.startswith(("220", "+OK", "200", "201", "* OK"))
+        problem = "speaks STARTTLS, not TLS from the first byte" if speaks_first else "does not speak TLS"
+        message = f"{where} {problem} (it said {greeting!r})"
+    elif reason in _NO_TLS:
+        message = f"{where} does not speak TLS"
+    elif reason in _TOO_OLD:
+        message = f"{where} speaks no TLS that is new enough (1.2 by default)"
+    elif reason == "TLSV1_UNRECOGNIZED_NAME":
+        message = f"{where} serves nothing under the name {name}"
+    else:
+        message = f"handshake with {name or 'the peer'} failed: {_words(error)}"
+    return TLSError(message, phase="tls")
 
 
-def broken_record(error: _ssl.SSLError) -> ProtocolError:
+def _unverified_chain(error: _ssl.SSLError) -> list[Certificate]:
+    """The certificates that were refused, as far as this Python shows them."""
+    # getpeercert() gives nothing before the handshake is complete, and asyncio's own SSL layer does not
+    # show its object at all; but the object's method is the last Python code that the error came through.
+    traceback = error.__traceback__
+    owner = None
+    while traceback is not None:
+        found = traceback.tb_frame.f_locals.get("self")
+        owner = found if isinstance(found, _ssl.SSLObject) else owner
+        traceback = traceback.tb_next
+    # Public only from 3.13 on, and there as DER; this is what it stands on.
+    get_chain = getattr(getattr(owner, "_sslobj", None), "get_unverified_chain", None)
+    with contextlib.suppress(Exception):
+        return [certificate.get_info() for certificate in get_chain() or ()] if get_chain is not None else []
+    return []
+
+
+def broken_record(error: _ssl.SSLError) -> AsyncNetError:
     """The error for TLS that breaks after its handshake."""
-    reason = (error.reason or str(error)).replace("_", " ").lower()
-    return ProtocolError(f"the peer sent a broken TLS record: {reason}", phase="tls")
+    if "ALERT" in _reason(error):
+        # TLS 1.3 clients are through before the server has looked at their certificate (RFC 8446 section 4.4.2.4).
+        return TLSError(f"the peer ended TLS: {_words(error)}", phase="tls")
+    return ProtocolError(f"the peer sent a broken TLS record: {_words(error)}", phase="tls")
+
+
+def _reason(error: _ssl.SSLError) -> str:
+    # Only what OpenSSL has raised has one.
+    return getattr(error, "reason", None) or ""
+
+
+def _words(error: _ssl.SSLError) -> str:
+    return (_reason(error) or str(error) or type(error).__name__).replace("_", " ").lower()
