@@ -178,8 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ImportError, OSError) as error:
             print(json.dumps({"error": str(error)}), flush=True)
             return 1
-        print(json.dumps(told), flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
+        # Whoever started this may have gone already, and Ctrl-C reaches both processes.
+        with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+            print(json.dumps(told), flush=True)
             sys.stdin.buffer.read()
     return 0
 
