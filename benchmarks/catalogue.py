@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import dns, start, tcp, udp
+from . import dns, http, start, tcp, udp
 from .model import Scenario
 
 __all__ = ["scenarios"]
 
-PROTOCOLS = (start, tcp, udp, dns)
+PROTOCOLS = (start, tcp, udp, dns, http)
 
 
 def scenarios() -> list[Scenario]:

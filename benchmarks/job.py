@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import resource
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,12 @@ from .memory import peak_bytes, user_bytes
 __all__ = ["BulkJob", "DatagramJob", "EchoJob", "Job", "Talk", "pattern"]
 
 PATTERN_PERIOD = 1048573  # as in peers/common.h
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 class Job:
@@ -62,14 +69,14 @@ class Job:
 
     def phase(self, name: str) -> None:
         """End the running phase and begin this one; `""` begins none.  Phases of the same name add up."""
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), _cpu()
         if self._phase:
             self._walls[self._phase] = self._walls.get(self._phase, 0.0) + wall - self._start[0]
             self._cpus[self._phase] = self._cpus.get(self._phase, 0.0) + cpu - self._start[1]
         if self._memory and name:
             self._held[name] = user_bytes() or 0
         self._phase = name
-        self._start = (time.perf_counter(), time.process_time())
+        self._start = (time.perf_counter(), _cpu())
 
     def check(self) -> None:
         """Raise `ValueError` when what the contender brought back is not what the work gives."""
@@ -80,8 +87,8 @@ class Job:
 
     def report(self) -> None:
         """Check the result and print what was measured."""
-        self.check()
         message: dict[str, Any] = {"event": "result", "peak_kib": (peak_bytes() or 0) // 1024, "held": self._held}
+        self.check()
         message["phases"] = {name: {"wall": wall, "cpu": self._cpus[name]} for name, wall in self._walls.items()}
         if ordered := sorted(self.latencies()):
             message["p50"] = ordered[len(ordered) // 2]

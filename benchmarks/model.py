@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -32,7 +33,8 @@ class Contender:
     Args:
         name: what the tables call it.
         functions: for each role that it plays, the function as `module:name`.
-        needs: what must be importable; without it the contender is skipped by name.
+        needs: what must be importable, or found as a program if it begins with "$"; without it the contender is
+            skipped by name.
         on_asyncio: whether the choice of the event loop concerns it.
         limit: it shows what the machine can do (C), and nobody is measured against it.
     """
@@ -45,11 +47,12 @@ class Contender:
 
     @property
     def missing(self) -> str | None:
-        """The first needed module that is not installed, or `None`."""
+        """The first needed module or program that is not installed, or `None`."""
         for name in self.needs:
             try:
-                if importlib.util.find_spec(name) is None:
-                    return name
+                found = shutil.which(name[1:]) if name.startswith("$") else importlib.util.find_spec(name)
+                if found is None:
+                    return name.removeprefix("$")
             except ModuleNotFoundError:
                 return name
         return None

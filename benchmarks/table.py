@@ -81,7 +81,7 @@ def goal_lines(outcome: Outcome) -> Iterable[str]:
             return f"{number:.3g} × {goal.peer}" if goal.peer else f"{metric.show(number)} ({metric.title})"
 
         bounds = (("goal", goal.bound), ("aim", goal.aim))
-        wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number]
+        wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number is not None]
         verdict = "SHORT" if within is False else "aim reached" if aimed else "met" if within else "below the aim"
         by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and goal.metric == "rate" else None
         note = f" (by CPU time {1 / by_cpu.median:.3g} ×)" if by_cpu else ""

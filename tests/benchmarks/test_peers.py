@@ -161,3 +161,70 @@ def test_sink_accounts_for_every_datagram(compiled: bool, merging: int) -> None:
             sink.finish()
             counted = sink.message("result")
     assert (counted["datagrams"], counted["bytes"], counted["dropped"]) == (30, 36000, 0)
+
+
+def question(name: str, kind: int) -> bytes:
+    """A DNS question as it travels."""
+    labels = b"".join(len(label).to_bytes() + label.encode() for label in name.split("."))
+    return b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0" + labels + b"\0" + kind.to_bytes(2) + b"\0\1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [(1, bytes([198, 18, 1, 2])), (28, b"\x20\x01\x0d\xb8" + bytes(10) + b"\1\2"), (15, None)],
+    ids=["A", "AAAA", "MX"],
+)
+def test_names_are_answered_with_their_number(compiled: bool, kind: int, data: bytes | None) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, child(compiled, "names", 300) as names:
+        udp.settimeout(10)
+        udp.connect(("127.0.0.1", names.message("ready")["port"]))
+        udp.send(question("hang1.example.org", kind))
+        asked = question("n258.example.org", kind)
+        udp.send(asked)
+        answer = udp.recv(512)
+        names.finish()
+        assert names.message("result") == {"event": "result", "questions": 2, "silent": 1}
+    assert answer[:2] == asked[:2]
+    assert answer[2] & 0x80
+    assert answer[12 : len(asked)] == asked[12:]
+    head = b"\xc0\x0c" + kind.to_bytes(2) + b"\0\1" + (300).to_bytes(4)
+    assert answer[len(asked) :] == (head + len(data).to_bytes(2) + data if data else b"")
+
+
+def read_answer(link: socket.socket) -> tuple[dict[str, str], bytes]:
+    """One HTTP answer with its length."""
+    with link.makefile("rb") as file:
+        lines = [file.readline().decode().strip()]
+        while lines[-1]:
+            lines.append(file.readline().decode().strip())
+        fields = dict(line.lower().split(": ") for line in lines[1:-1])
+        return fields, file.read(int(fields["content-length"]))
+
+
+def test_web_answers_each_path(compiled: bool) -> None:
+    with child(compiled, "web", 1, 0) as web:
+        port = web.message("ready")["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+            link.sendall(b"GET /page/7 HTTP/1.1\r\nHost: x\r\n\r\n")
+            fields, page = read_answer(link)
+            assert fields["content-type"] == "text/html; charset=utf-8"
+            assert page.startswith(b"<!doctype html><html><head><title>7</title>")
+            assert len(page) == 1024
+            link.sendall(f"GET /big/{BULK} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert read_answer(link)[1] == pattern(0, BULK)
+            link.sendall(b"GET /image/12 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            fields, image = read_answer(link)
+            assert fields["connection"] == "close"
+            assert (len(image), image[:8], image[67:69]) == (4096, b"\x89PNG\r\n\x1a\n", b"12")
+            assert link.recv(1) == b""
+        web.finish()
+        assert web.message("result")["connections"] == 1
+
+
+def test_dead_hosts_never_accept(compiled: bool) -> None:
+    with child(compiled, "web", 3, 1) as web:
+        port = web.message("ready")["port"]
+        for live in ("127.0.1.1", "127.0.1.2"):
+            socket.create_connection((live, port), timeout=10).close()
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.1.3", port), timeout=0.3)

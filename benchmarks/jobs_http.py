@@ -1,0 +1,123 @@
+"""The tasks of the HTTP scenarios."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from .job import PATTERN_PERIOD, Job, pattern
+
+__all__ = ["CancelJob", "DownloadJob", "ImagesJob", "PagesJob"]
+
+
+class PagesJob(Job):
+    """Fetch `requests` pages with `in_flight` requests at once; phase: fetch."""
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.requests = self.number("requests")
+        self.in_flight = self.number("in_flight")
+        self.urls = [f"http://{self.host}:{port}/page/{number}" for number in range(self.requests)]
+        self.bodies: list[bytes] = [b""] * self.requests
+        self.seconds: list[float] = []
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send beside the usual: `Connection: close` where each request has a connection of its own."""
+        return {"Connection": "close"} if self.settings.get("fresh") else {}
+
+    def check(self) -> None:
+        for number, body in enumerate(self.bodies):
+            head = f"<!doctype html><html><head><title>{number}</title></head><body>".encode()
+            if body != head.ljust(1024, b"x"):
+                raise ValueError(f"page {number} is {body!r}")
+
+    def latencies(self) -> Sequence[float]:
+        return self.seconds
+
+
+class DownloadJob(Job):
+    """Write `/big/total` to the file `path`; phase: download.
+
+    The file is in memory where there is such a place: a disk's speed, and waiting for it, would measure the disk.
+    """
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.url = f"http://{self.host}:{port}/big/{self.number('total')}"
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._folder = tempfile.TemporaryDirectory(prefix="benchmarks-", dir=memory)
+        self.path = Path(self._folder.name) / "big"
+
+    def check(self) -> None:
+        period = pattern(0, PATTERN_PERIOD)
+        size = 0
+        with self._folder, self.path.open("rb") as file:
+            while block := file.read(PATTERN_PERIOD):
+                if block != period[: len(block)]:
+                    raise ValueError(f"what was written is not what was sent, somewhere after byte {size}")
+                size += len(block)
+        if size != self.number("total"):
+            raise ValueError(f"{size} bytes were written")
+
+
+class ImagesJob(Job):
+    """Fetch images from many hosts, some of which are dead or stall; phase: fetch.
+
+    `bodies` gets what was obtained, by the number that ends the URL.
+    """
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.concurrency = self.number("concurrency")
+        self.timeout = float(self.number("timeout"))
+        self.bodies: dict[int, bytes] = {}
+        hosts, dead, stalling = self.number("hosts"), self.number("dead"), self.number("stalling")
+        self.urls = [
+            f"http://127.0.1.{number % hosts + 1}:{port}/{'stall' if number % hosts < stalling else 'image'}/{number}"
+            for number in range(self.number("images"))
+        ]
+        last = hosts - dead
+        self.live = [number for number in range(len(self.urls)) if stalling <= number % hosts < last]
+
+    def urls_by_number(self) -> Iterator[tuple[int, str]]:
+        """Each URL and its number."""
+        return enumerate(self.urls)
+
+    def check(self) -> None:
+        for number, body in self.bodies.items():
+            digits = str(number).encode()
+            if len(body) != 4096 or not body.startswith(b"\x89PNG\r\n\x1a\n") or body[67 : 67 + len(digits)] != digits:
+                raise ValueError(f"image {number} is {body[:80]!r}")
+
+    def counted(self) -> dict[str, int]:
+        return {"live": len(self.live), "obtained": len(self.bodies.keys() & set(self.live))}
+
+
+class CancelJob(Job):
+    """Begin `requests` requests that get no answer, cancel them at different moments; phase: cancel.
+
+    `left` is how many descriptors are open then beyond those that were before the client was made.
+    """
+
+    left = 0
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        self.url = f"http://{self.host}:{port}/stall/1"
+        self.requests = self.number("requests")
+        self.cancelled = 0
+
+    @staticmethod
+    def descriptors() -> int:
+        """How many are open."""
+        return len(os.listdir("/dev/fd"))
+
+    def check(self) -> None:
+        if self.cancelled != self.requests:
+            raise ValueError(f"{self.cancelled} requests ended as cancelled")
+
+    def counted(self) -> dict[str, int]:
+        return {"left": self.left}
