@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import AsyncNetError, Attempt, ConnectError, ForbiddenAddress, OperationTimeout
 from .address import Endpoint
 from .operation import ATTEMPT_TIMEOUT, Operation
-from .sockets import connect_socket
+from .sockets import connect_socket, sockaddr
 
 __all__ = ["Hopeless", "attempt_failed", "connect_address", "connect_path", "connection_failure", "within_attempt"]
 
@@ -45,8 +44,8 @@ async def connect_address(
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if local_address is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(_sockaddr(Endpoint(*local_address)))
-            await within_attempt(operation, connect_socket(sock, _sockaddr(endpoint)))
+                sock.bind(sockaddr(Endpoint(*local_address)))
+            await within_attempt(operation, connect_socket(sock, sockaddr(endpoint)))
         except BaseException:
             sock.close()
             raise
@@ -88,21 +87,6 @@ async def within_attempt(operation: Operation, attempt: Awaitable[T]) -> T:
         if scope.expired():
             raise TimeoutError(errno.ETIMEDOUT, f"no answer within {ATTEMPT_TIMEOUT:g} s") from None
         raise
-
-
-def _sockaddr(endpoint: Endpoint) -> tuple[Any, ...]:
-    """What the socket calls take; a zone as its number, or they would look it up as part of a name."""
-    host, _, zone = endpoint.host.partition("%")
-    if not zone:
-        return host, endpoint.port
-    return host, endpoint.port, 0, int(zone) if zone.isdecimal() else _interface(zone)
-
-
-def _interface(zone: str) -> int:
-    try:
-        return socket.if_nametoindex(zone)
-    except OSError:
-        raise OSError(errno.ENODEV, f"{os.strerror(errno.ENODEV)}: {zone}") from None
 
 
 def attempt_failed(target: str, error: BaseException, elapsed: float) -> Attempt:

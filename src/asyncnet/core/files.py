@@ -99,7 +99,8 @@ async def save_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def _save_bytes(path: Path, data: bytes) -> Path:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    # A part of the name: all of it and more may be longer than a name can be.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             # mkstemp makes it private; the result gets what any new file of the user gets.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 from ..errors import ConnectError
-from .address import Endpoint, check_host, check_port, parse_literal
+from .address import Address, Endpoint, address_text, check_host, check_port, parse_literal
+from .happy_eyeballs import resolve_all
 from .operation import Operation
 from .resolver import default_resolver
+from .sockets import sockaddr
 from .target import check_path
 
 __all__ = ["check_listen", "listening_sockets"]
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_PORT_TRIES = 20  # ports of the system's choice that are tried for several addresses at once
 
 
 def check_listen(host: object, port: object, path: object) -> str:
@@ -36,8 +44,9 @@ async def listening_sockets(
 
     Args:
         operation: whose time this is.
-        host: an address or a name; ``None`` for every interface, both families.
-        port: 0 lets the system choose; all addresses of a name get the same one.
+        host: an address or a name; ``None`` for every interface, both families. An
+            address that this machine does not have is left out if there is another.
+        port: 0 lets the system choose; all addresses get the same one.
         path: a Unix socket instead; a dead one that lies there is replaced.
         backlog: connections the kernel holds before they are accepted.
         reuse_port: let several processes listen on the same port.
@@ -45,13 +54,46 @@ async def listening_sockets(
     if path is not None:
         return [_listen_path(path, backlog)]
     assert port is not None
+    addresses = await _addresses(operation, host)
+    for tries_left in reversed(range(_PORT_TRIES)):
+        try:
+            return _listen_on_all(addresses, port, backlog, reuse_port)
+        except ConnectError as error:
+            # The port that the system chose for one address may be somebody's at the next.
+            if port != 0 or error.errno != errno.EADDRINUSE or not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _addresses(operation: Operation, host: str | None) -> list[Address]:
+    if host is None:
+        return [IPv4Address("0.0.0.0"), IPv6Address("::")]
+    literal = parse_literal(host)
+    if literal is not None:
+        return [literal]
+    resolver = default_resolver()
+    return await resolve_all(
+        operation, {version: resolver.addresses(operation, host, family) for version, family in _FAMILIES.items()}
+    )
+
+
+def _listen_on_all(addresses: Sequence[Address], port: int, backlog: int, reuse_port: bool) -> list[socket.socket]:
+    """Listen on each address that this machine has; on one at least."""
     sockets: list[socket.socket] = []
+    absent: ConnectError | None = None
     try:
-        for family, address in await _addresses(operation, host):
-            sock = _listen(family, address, port, backlog, reuse_port, optional=host is None and bool(sockets))
-            if sock is not None:
+        for address in addresses:
+            try:
+                sock = _listen(address, port, backlog, reuse_port)
+            except ConnectError as error:
+                if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    raise
+                absent = error  # a machine without IPv6, mostly
+            else:
                 sockets.append(sock)
                 port = sock.getsockname()[1]
+        if not sockets and absent is not None:
+            raise absent
     except BaseException:
         for sock in sockets:
             sock.close()
@@ -59,39 +101,23 @@ async def listening_sockets(
     return sockets
 
 
-async def _addresses(operation: Operation, host: str | None) -> list[tuple[socket.AddressFamily, str]]:
-    if host is None:
-        return [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
-    literal = parse_literal(host)
-    if literal is not None:
-        return [(socket.AF_INET if literal.version == 4 else socket.AF_INET6, str(literal))]
-    found = await default_resolver().addresses(operation, host, socket.AF_INET)
-    return [(socket.AF_INET, str(address)) for address in found]
-
-
-def _listen(
-    family: socket.AddressFamily, address: str, port: int, backlog: int, reuse_port: bool, *, optional: bool
-) -> socket.socket | None:
+def _listen(address: Address, port: int, backlog: int, reuse_port: bool) -> socket.socket:
+    endpoint = Endpoint(address_text(address), port)
+    sock: socket.socket | None = None
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError:
-        if optional:
-            return None  # this machine has no IPv6
-        raise
-    try:
+        sock = socket.socket(_FAMILIES[address.version], socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
+        if address.version == 6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
+        sock.bind(sockaddr(endpoint))
         sock.listen(backlog)
     except OSError as error:
-        sock.close()
-        if optional:
-            return None
-        raise _failed(str(Endpoint(address, port)), error) from error
+        if sock is not None:
+            sock.close()
+        raise _failed(str(endpoint), error) from error
     return sock
 
 

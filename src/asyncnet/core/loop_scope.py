@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import Protocol, TypeVar
@@ -57,13 +58,20 @@ class LoopScope:
             await self._close_shared()
 
     async def _close_shared(self) -> None:
+        failures: list[Exception] = []
         while self._shared:
             _, shared = self._shared.popitem()  # last made, first closed
             try:
                 await shared.close()
+            except Exception as error:  # a defect of one is no reason to leave the others open
+                shared.abort()
+                failures.append(error)
             except BaseException:
                 shared.abort()
+                self.abort()
                 raise
+        if failures:
+            raise failures[0]
 
     def get(self, key: Hashable, factory: Callable[[], S]) -> S:
         """The shared object of that key, made by ``factory`` at first use."""
@@ -92,6 +100,7 @@ class LoopScope:
 
 
 _scopes: dict[int, tuple[weakref.ref[asyncio.AbstractEventLoop], LoopScope]] = {}
+_registry = threading.Lock()  # each thread may run a loop of its own
 
 
 def current_scope() -> LoopScope:
@@ -101,11 +110,12 @@ def current_scope() -> LoopScope:
     if entry is not None and entry[0]() is loop:
         return entry[1]
     _sweep()
-    if not _scopes:
-        atexit.unregister(_at_exit)
-        atexit.register(_at_exit)
     scope = LoopScope(loop)
-    _scopes[id(loop)] = (weakref.ref(loop), scope)
+    with _registry:
+        if not _scopes:
+            atexit.unregister(_at_exit)
+            atexit.register(_at_exit)
+        _scopes[id(loop)] = (weakref.ref(loop), scope)
     return scope
 
 
@@ -119,7 +129,8 @@ async def close() -> None:
     entry = _scopes.get(id(loop))
     if entry is None or entry[0]() is not loop or entry[1].ended:
         return
-    del _scopes[id(loop)]
+    with _registry:
+        del _scopes[id(loop)]
     try:
         await entry[1].close()
     except BaseException:
@@ -129,11 +140,11 @@ async def close() -> None:
 
 def _sweep() -> None:
     """Drop the scopes whose loop was closed or is gone."""
-    for key, (reference, scope) in list(_scopes.items()):
-        loop = reference()
-        if loop is None or loop.is_closed():
-            del _scopes[key]
-            scope.abort()
+    with _registry:
+        ended = [key for key, (reference, _) in _scopes.items() if (loop := reference()) is None or loop.is_closed()]
+        dropped = [_scopes.pop(key)[1] for key in ended]
+    for scope in dropped:
+        scope.abort()
 
 
 def _at_exit() -> None:

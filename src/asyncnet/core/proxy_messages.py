@@ -19,7 +19,7 @@ __all__ = [
 
 NO_LOGIN, PASSWORD = 0, 2  # methods of SOCKS
 
-_STATUS = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
+_STATUS = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?: ([^\r\n]*))?\r\n")
 _REPLIES = {
     1: "general failure",
     2: "forbidden by its rules",

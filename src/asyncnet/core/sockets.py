@@ -8,12 +8,35 @@ in between, for another connection to get.  Here it is out before control return
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["connect_socket", "receive_exactly", "receive_head", "send_all", "wait_readable", "wait_writable"]
+from .address import Endpoint
+
+__all__ = [
+    "connect_socket", "receive_exactly", "receive_head", "send_all", "sockaddr", "wait_readable", "wait_writable",
+]  # fmt: skip
+
+
+def sockaddr(endpoint: Endpoint) -> tuple[Any, ...]:
+    """What the socket calls take; a zone as its number, or they would look it up as part of a name.
+
+    Raises `OSError` for an interface that there is not.
+    """
+    host, _, zone = endpoint.host.partition("%")
+    if not zone:
+        return host, endpoint.port
+    return host, endpoint.port, 0, int(zone) if zone.isdecimal() else _interface(zone)
+
+
+def _interface(zone: str) -> int:
+    try:
+        return socket.if_nametoindex(zone)
+    except OSError:
+        raise OSError(errno.ENODEV, f"{os.strerror(errno.ENODEV)}: {zone}") from None
 
 
 async def _wait(add: Callable[..., Any], remove: Callable[[int], Any], descriptor: int) -> None:
