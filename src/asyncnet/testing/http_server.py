@@ -132,7 +132,7 @@ class HTTPServer(StreamServer):
     async def _read_body(self, reader: asyncio.StreamReader, fields: Mapping[str, str]) -> bytes:
         if "chunked" in fields.get("transfer-encoding", "").lower():
             body = bytearray()
-            while size := int((await reader.readline()).partition(b";")[0], 16):
+            while size := int((await _line(reader)).partition(b";")[0], 16):
                 self._check_size(len(body) + size)
                 body += await reader.readexactly(size)
                 await reader.readline()
@@ -163,6 +163,13 @@ class HTTPServer(StreamServer):
             result = route(request)
             return await result if inspect.isawaitable(result) else result
         return route
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    line = await reader.readline()
+    if not line:
+        raise EOFError  # a client that gave its request up
+    return line
 
 
 async def _read_fields(reader: asyncio.StreamReader) -> tuple[tuple[str, str], ...]:
