@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl as _ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from ..errors import (
     AsyncNetError,
@@ -48,6 +48,10 @@ class Connection(BaseClient):
         self._named_peer: Endpoint | None = None  # by the PROXY header of a load balancer
 
     # ---- life
+
+    async def __aenter__(self) -> Self:
+        # A dialer's and a server's streams are open already.
+        return self if self._state == "open" else await self.open()
 
     def _attach(self, sock: socket.socket) -> None:
         """Take over a connected, non-blocking socket; it is closed if that fails."""

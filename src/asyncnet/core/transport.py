@@ -2,10 +2,9 @@
 
 Asyncio's own selector transport passes five Python calls between the selector
 and its protocol for each receive, allocates 256 KiB for each, and is made with
-two more system calls and three turns of the loop.  This one registers its
-descriptor through the loop's public ``add_reader`` and ``add_writer``, and
-holds no more than it must: ten thousand idle connections are mostly this.  On
-uvloop it costs what uvloop's own transport costs under a protocol in Python.
+two more system calls and three turns of the loop.  This one stands on the
+loop's `Poller` and holds no more than it must: ten thousand idle connections
+are mostly this.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import Protocol
+
+from .poller import READ, WRITE, current_poller
 
 __all__ = ["Receiver", "Transport"]
 
@@ -44,7 +45,10 @@ class Receiver(Protocol):
 class Transport:
     """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket."""
 
-    __slots__ = ("_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_queued", "_receiver", "socket")
+    __slots__ = (
+        "_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_poller", "_queued", "_receiver", "_watched",
+        "socket",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, receiver: Receiver) -> None:
         self._loop = loop
@@ -56,7 +60,21 @@ class Transport:
         self._closing = False
         self._ending = False  # shut down our direction when the backlog is out
         self._gone = False
-        loop.add_reader(sock.fileno(), self._on_readable)
+        self._poller = current_poller()
+        self._watched = 0
+        self._watch(READ)
+
+    def _watch(self, wanted: int) -> None:
+        if wanted != self._watched:
+            before, self._watched = self._watched, wanted
+            self._poller.watch(self.socket.fileno(), before, wanted, self._on_event)
+
+    def _on_event(self, events: int) -> None:
+        # An error or a hang-up is told by the call that it stops, whichever was wanted.
+        if self._watched & READ and events != WRITE:
+            self._on_readable()
+        if self._watched & WRITE and events != READ:
+            self._on_writable()
 
     # ---- receiving
 
@@ -72,17 +90,17 @@ class Transport:
         if count:
             receiver.buffer_updated(count)
         else:
-            self._loop.remove_reader(self.socket.fileno())
+            self._watch(self._watched & ~READ)
             receiver.eof_received()
 
     def pause_reading(self) -> None:
         """Stop receiving."""
-        self._loop.remove_reader(self.socket.fileno())
+        self._watch(self._watched & ~READ)
 
     def resume_reading(self) -> None:
         """Receive again."""
         if not self._closing:
-            self._loop.add_reader(self.socket.fileno(), self._on_readable)
+            self._watch(self._watched | READ)
 
     # ---- sending
 
@@ -102,7 +120,7 @@ class Transport:
                 return
             self._backlog = []
             self._queue(memoryview(data)[count:])
-            self._loop.add_writer(self.socket.fileno(), self._on_writable)
+            self._watch(self._watched | WRITE)
         elif data:
             self._queue(memoryview(data))
 
@@ -134,7 +152,7 @@ class Transport:
             backlog[0] = backlog[0][count:]
         else:
             self._backlog = None
-            self._loop.remove_writer(self.socket.fileno())
+            self._watch(self._watched & ~WRITE)
             if self._closing:
                 self._lose(None)
             elif self._ending:
@@ -165,7 +183,7 @@ class Transport:
         """Send what is kept, then close."""
         if not self._closing:
             self._closing = True
-            self._loop.remove_reader(self.socket.fileno())
+            self._watch(self._watched & ~READ)
             if self._backlog is None:
                 self._lose(None)
 
@@ -181,12 +199,8 @@ class Transport:
         if self._gone:
             return
         self._gone = True
-        # Out of the selector before the number can be given to another socket.
-        descriptor = self.socket.fileno()
-        self._loop.remove_reader(descriptor)
-        if self._backlog is not None:
-            self._loop.remove_writer(descriptor)
-            self._backlog = None
+        self._watch(0)  # before the number can be given to another socket
+        self._backlog = None
         # Not at once: whoever calls close() or write() must not be called back meanwhile.
         self._loop.call_soon(self._lost, error)
 
