@@ -401,6 +401,18 @@ async def test_info_and_names() -> None:
         assert str(stream.peer[1]) in repr(stream)
         assert "open" in repr(stream)
     assert stream.info is None
+    assert stream.peer[0] == stream.local[0] == "127.0.0.1"
+
+
+async def test_a_dialled_stream_is_open_and_closes_with_its_block() -> None:
+    with testing.TCPServer() as server:
+        async with await asyncnet.Dialer().connect(server.host, server.port) as stream:
+            await stream.send(b"hello")
+            assert await stream.receive_exactly(5) == b"hello"
+        assert stream.closed
+        with pytest.raises(asyncnet.StateError):
+            async with stream:
+                raise AssertionError("it is closed")
 
 
 async def test_exchange_over_both_directions_at_once() -> None:

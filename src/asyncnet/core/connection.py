@@ -33,7 +33,7 @@ class Connection(BaseClient):
     A subclass of `BaseClient`, so that every stream lives and dies like every client.
     """
 
-    __slots__ = ("_dialled", "_ending", "_named_peer", "_own_timeout", "_protocol_name", "_wire")
+    __slots__ = ("_dialled", "_ending", "_local", "_own_timeout", "_remote", "_protocol_name", "_wire")
 
     _protocol = "tcp"
 
@@ -45,7 +45,8 @@ class Connection(BaseClient):
         self._wire: Wire | None = None
         self._ending = False
         self._dialled: str | None = None
-        self._named_peer: Endpoint | None = None  # by the PROXY header of a load balancer
+        self._remote: Endpoint | str | None = None  # both outlive the connection
+        self._local: Endpoint | str | None = None
 
     # ---- life
 
@@ -62,8 +63,9 @@ class Connection(BaseClient):
             sock.close()
             raise
         self._loop = loop
+        self._remote = self._name(socket.socket.getpeername)
         if self._peer is None:
-            self._peer = str(self.peer)
+            self._peer = str(self._remote)
 
     async def _secure(self, context: _ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
         """Do the TLS handshake; the caller bounds it in time and drops the stream if it fails."""
@@ -96,9 +98,10 @@ class Connection(BaseClient):
             if wire.eof:
                 raise ConnectionLost("closed before the PROXY header was complete")
             await wire.wait_readable()
-        self._named_peer = parse_header(wire.take(length))
-        if self._named_peer is not None:
-            self._peer = str(self._named_peer)
+        named = parse_header(wire.take(length))
+        if named is not None:
+            self._remote = named
+            self._peer = str(named)
 
     async def _goodbye(self) -> None:
         wire = self._wire
@@ -169,12 +172,14 @@ class Connection(BaseClient):
     @property
     def peer(self) -> Endpoint | str | None:
         """The peer's address; a path for a Unix socket; ``None`` before it is open."""
-        return self._named_peer or self._name(socket.socket.getpeername)
+        return self._remote
 
     @property
     def local(self) -> Endpoint | str | None:
         """The own address; a path for a Unix socket; ``None`` before it is open."""
-        return self._name(socket.socket.getsockname)
+        if self._local is None:
+            self._local = self._name(socket.socket.getsockname)
+        return self._local
 
     @property
     def ssl_object(self) -> _ssl.SSLObject | None:
