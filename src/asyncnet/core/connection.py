@@ -33,7 +33,7 @@ class Connection(BaseClient):
     A subclass of `BaseClient`, so that every stream lives and dies like every client.
     """
 
-    __slots__ = ("_dialled", "_ending", "_local", "_own_timeout", "_remote", "_protocol_name", "_wire")
+    __slots__ = ("_context", "_dialled", "_ending", "_local", "_own_timeout", "_remote", "_protocol_name", "_wire")
 
     _protocol = "tcp"
 
@@ -45,6 +45,7 @@ class Connection(BaseClient):
         self._wire: Wire | None = None
         self._ending = False
         self._dialled: str | None = None
+        self._context: _ssl.SSLContext | None = None  # of the dialer: for a later start_tls
         self._remote: Endpoint | str | None = None  # both outlive the connection
         self._local: Endpoint | str | None = None
 
@@ -67,11 +68,18 @@ class Connection(BaseClient):
         if self._peer is None:
             self._peer = str(self._remote)
 
-    async def _secure(self, context: _ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
+    async def _secure(
+        self,
+        context: _ssl.SSLContext,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        session: _ssl.SSLSession | None = None,
+    ) -> None:
         """Do the TLS handshake; the caller bounds it in time and drops the stream if it fails."""
         wire = self._wire
         assert wire is not None
-        layer = TLSLayer(context, server_side=server_side, server_hostname=server_hostname)
+        layer = TLSLayer(context, server_side=server_side, server_hostname=server_hostname, session=session)
         try:
             wire.begin_tls(layer)
             while not layer.established:
@@ -136,7 +144,7 @@ class Connection(BaseClient):
         """Go on in TLS (STARTTLS).
 
         Args:
-            ssl: the context; ``None`` for the default client context.
+            ssl: the context; ``None`` for the dialer's, or the default client context.
             server_side: whether this end is the server; it needs a context.
             server_hostname: the name to verify; ``None`` for the host that was dialled.
             timeout: seconds for the handshake; ``None`` for no limit.
@@ -152,7 +160,7 @@ class Connection(BaseClient):
         if server_side and ssl is None:
             raise ValueError("a TLS server needs an ssl.SSLContext with its certificate")
         check_tls(ssl, server_hostname)
-        context = choose_context(ssl, default=True)
+        context = choose_context(ssl, self._context, default=True)
         assert context is not None
         name = None if server_side else server_hostname or self._dialled
         async with Operation(

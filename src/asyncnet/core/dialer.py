@@ -180,6 +180,7 @@ class Dialer:
         name = server_hostname or host
         if context is not None and context.check_hostname and name is None:
             raise ValueError("TLS over a Unix socket needs server_hostname: the name to verify")
+        stream._context = self.ssl_context
         try:
             if path is not None:
                 stream._attach(await connect_path(operation, os.fspath(path)))
