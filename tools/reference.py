@@ -163,7 +163,7 @@ def _class(name: str, cls: type) -> list[str]:
     bases = [
         base.__name__
         for base in cls.__bases__
-        if base.__name__ not in UNTOLD and (base.__name__ in known or not base.__module__.startswith("asyncnet"))
+        if base.__name__ not in {*UNTOLD, cls.__name__} and (base.__name__ in known or not base.__module__.startswith("asyncnet"))
     ]
     parts = []
     if issubclass(cls, BaseException):
@@ -186,7 +186,8 @@ def _class(name: str, cls: type) -> list[str]:
 
 def _members(name: str, cls: type) -> list[str]:
     found: dict[str, Any] = {}
-    shown = {base for base in cls.__bases__ if base.__name__ in _exported(cls)}  # it has an entry of its own
+    # What has an entry of its own; a base of the same name is the same thing to a reader.
+    shown = {base for base in cls.__bases__ if base.__name__ in _exported(cls) and base.__name__ != cls.__name__}
     skipped = {inherited for base in shown for inherited in base.__mro__}
     for base in reversed(cls.__mro__):
         if base.__module__.startswith("asyncnet") and base not in skipped:
