@@ -163,7 +163,8 @@ def _class(name: str, cls: type) -> list[str]:
     bases = [
         base.__name__
         for base in cls.__bases__
-        if base.__name__ not in {*UNTOLD, cls.__name__} and (base.__name__ in known or not base.__module__.startswith("asyncnet"))
+        if base.__name__ not in {*UNTOLD, cls.__name__}
+        and (base.__name__ in known or not base.__module__.startswith("asyncnet"))
     ]
     parts = []
     if issubclass(cls, BaseException):
