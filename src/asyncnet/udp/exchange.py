@@ -138,13 +138,19 @@ class _Exchange:
                     self._release(other)  # two sockets cannot have the same port
             sock, _ = connect_socket(endpoint, self._local_address)
             self._sockets[endpoint] = sock
-            self._operation.loop.add_reader(sock.fileno(), self._on_readable, endpoint, sock)
+            self._watch(endpoint, sock)
         return self._sockets[endpoint]
+
+    def _watch(self, endpoint: Endpoint, sock: socket.socket) -> None:
+        # Anew after each false alarm: behind an error uvloop calls once and never again.
+        self._operation.loop.remove_reader(sock.fileno())
+        self._operation.loop.add_reader(sock.fileno(), self._on_readable, endpoint, sock)
 
     def _on_readable(self, endpoint: Endpoint, sock: socket.socket) -> None:
         try:
             answer = sock.recv(65_535)
         except (BlockingIOError, InterruptedError):
+            self._watch(endpoint, sock)
             return
         except OSError as error:
             self._refused(endpoint, error)

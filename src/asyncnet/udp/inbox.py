@@ -31,6 +31,7 @@ Overflow = Literal["drop-oldest", "drop-newest", "pause"]
 
 _TURN = 256  # datagrams taken in one loop turn
 _TURN_BYTES = 4_194_304  # and bytes
+_ERRORS = 4  # errors of the network taken in one turn
 _LARGEST = 65_535  # what a message, merged or not, can have
 _ENDPOINTS = 4_096  # addresses whose endpoint is remembered
 
@@ -172,14 +173,21 @@ class Inbox(Generic[T]):
         room, room_bytes = _TURN, _TURN_BYTES
         if self._overflow == "pause":
             room, room_bytes = min(_TURN, self._limit - before), self._limit_bytes - self.held
-        held = self.held
-        try:
-            self._fill(sock, merging, room, room_bytes)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError as error:
-            self.errors += 1
-            self.failure = error
+        held, errors = self.held, self.errors
+        for _ in range(_ERRORS):  # an error comes before the datagrams that are there already
+            try:
+                self._fill(sock, merging, room, room_bytes)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as error:
+                self.errors += 1
+                self.failure = error
+                continue
+            break
+        if errors < self.errors or len(queue) == before:
+            # Behind an error uvloop calls once and never again, unless the socket is registered anew.
+            self._loop.remove_reader(sock.fileno())
+            self._loop.add_reader(sock.fileno(), self._drain, sock, merging)
         self.received += len(queue) - before
         self.received_bytes += self.held - held
         if len(queue) >= self._limit or self.held >= self._limit_bytes:

@@ -92,15 +92,26 @@ class Outbox:
         """Give many to the kernel, in order; `sent` tells how many went when one of them fails."""
         if self._waiters:
             await self._room()
-        streak = 0
+        streak = last = 0
+        control: list[tuple[int, int, bytes]] = []
         for message, size, count in runs(payloads):
-            if count == 1:
-                while not self.try_send(message, address):
-                    await self._room()
-            elif size > self.max_segment or not await self._send_run(message, size, count, address):
-                for data in split(bytes(message), size):
-                    while not self.try_send(data, address):
+            if size != last:
+                control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
+                last = size
+            while count > 1 and size <= self.max_segment:
+                try:
+                    self._sock.sendmsg((message,), control, 0, address)
+                except OSError as error:
+                    if self._is_full(error):
                         await self._room()
+                    else:
+                        self._segments_refused(error, size)
+                else:
+                    self.sent += count
+                    self.sent_bytes += len(message)
+                    break
+            else:
+                await self._send_apart(message, size, address)
             streak += count
             if streak >= _FAIR_DATAGRAMS:
                 streak = 0
@@ -108,24 +119,17 @@ class Outbox:
 
     # ---- inside
 
-    async def _send_run(self, message: Buffer, size: int, count: int, address: Any) -> bool:
-        """Send a run in one message; ``False`` if this system or this route cannot segment it."""
-        control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
-        while True:
-            try:
-                self._sock.sendmsg((message,), control, 0, address)
-            except OSError as error:
-                if self._is_full(error):
-                    await self._room()
-                    continue
-                if error.errno not in _NO_SEGMENTS:
-                    raise
-                # Too long for the route: shorter ones may still go. EIO is about the device.
-                self.max_segment = 0 if error.errno == errno.EIO else size - 1
-                return False
-            self.sent += count
-            self.sent_bytes += len(message)
-            return True
+    async def _send_apart(self, message: bytes, size: int, address: Any) -> None:
+        for data in split(message, size):
+            while not self.try_send(data, address):
+                await self._room()
+
+    def _segments_refused(self, error: OSError, size: int) -> None:
+        """Send smaller ones only, or none, as segments; any other error is raised again."""
+        if error.errno not in _NO_SEGMENTS:
+            raise error
+        # Too long for the route: shorter ones may still go. EIO is about the device.
+        self.max_segment = 0 if error.errno == errno.EIO else size - 1
 
     def _is_full(self, error: OSError) -> bool:
         if error.errno == errno.ENOBUFS:

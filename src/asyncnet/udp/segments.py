@@ -7,7 +7,7 @@ be shorter.  On the other side it hands over such a run as it came (UDP_GRO).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -18,12 +18,12 @@ __all__ = ["MAX_SEGMENTS", "Run", "runs", "split"]
 MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of Linux 4.18 to 6.1; later ones take 128
 
 #: A message, the size of the datagrams it is made of (its last may be shorter), and how many these are.
-Run: TypeAlias = tuple[Buffer, int, int]
+Run: TypeAlias = tuple[bytes, int, int]
 
 
 def split(message: bytes, size: int) -> list[bytes]:
-    """Take a message apart into the datagrams of ``size`` bytes that it is made of."""
-    return [message[start : start + size] for start in range(0, len(message), size)]
+    """Take a message apart into the datagrams of ``size`` bytes that it is made of; an empty one is one."""
+    return [message[start : start + size] for start in range(0, len(message), size)] if message else [message]
 
 
 def runs(payloads: Iterable[Buffer]) -> Iterator[Run]:
@@ -39,20 +39,32 @@ def runs(payloads: Iterable[Buffer]) -> Iterator[Run]:
     """
     if isinstance(payloads, bytes | bytearray | memoryview | str):
         raise TypeError(f"payloads must be an iterable of bytes, not {type(payloads).__name__}")
+    for chunk in _chunks(payloads):
+        message = _joined(chunk)
+        if message is not None:
+            yield message, len(chunk[0]), len(chunk)
+        else:
+            yield from _mixed([check_data(data, "each payload") for data in chunk])
+
+
+def _chunks(payloads: Iterable[Buffer]) -> Iterator[Sequence[Buffer]]:
+    """As many at a time as could travel together if they had the size of the first, or of the last before."""
+    if isinstance(payloads, list | tuple):
+        start, end = 0, len(payloads)
+        while start < end:
+            stop = start + _most(payloads[start])
+            yield payloads[start:stop]
+            start = stop
+        return
     source = iter(payloads)
     for first in source:
-        # The first one says how many can travel together, the last one of a chunk how many of the next.
-        chunk = [first, *islice(source, _most(len(check_data(first, "each payload"))) - 1)]
+        chunk = [first, *islice(source, _most(first) - 1)]
         while chunk:
-            message = _joined(chunk)
-            if message is not None:
-                yield message, len(chunk[0]), len(chunk)
-            else:
-                yield from _mixed([check_data(data, "each payload") for data in chunk])
-            chunk = list(islice(source, _most(len(chunk[-1]))))
+            yield chunk
+            chunk = list(islice(source, _most(chunk[-1])))
 
 
-def _joined(chunk: list[Buffer]) -> bytes | None:
+def _joined(chunk: Sequence[Buffer]) -> bytes | None:
     """The message of payloads of one size; ``None`` if they are no such, or no payloads at all."""
     # For every datagram sent: a pass in C takes a fifth of a loop of ours. The longest being
     # as long as the first, and the sum as if all were, none is shorter. What has another
@@ -72,12 +84,13 @@ def _mixed(chunk: list[Buffer]) -> Iterator[Run]:
     for data in chunk:
         size = len(run[0]) if run else 0
         # What is larger begins a run of its own; a shorter one ends the run it belongs to.
-        if run and (len(data) > size or not data or len(run[-1]) < size or len(run) == _most(size)):
+        if run and (len(data) > size or not data or len(run[-1]) < size or len(run) == _most(run[0])):
             yield b"".join(run), size, len(run)
             run = []
         run.append(data)
     yield b"".join(run), len(run[0]), len(run)
 
 
-def _most(size: int) -> int:
+def _most(data: Buffer) -> int:
+    size = len(check_data(data, "each payload"))
     return min(MAX_SEGMENTS, MAX_DATAGRAM // size) if size else 1
