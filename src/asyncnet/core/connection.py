@@ -33,7 +33,7 @@ class Connection(BaseClient):
     A subclass of `BaseClient`, so that every stream lives and dies like every client.
     """
 
-    __slots__ = ("_context", "_dialled", "_ending", "_local", "_own_timeout", "_remote", "_protocol_name", "_wire")
+    __slots__ = ("_context", "_dialled", "_ending", "_local", "_own_timeout", "_protocol_name", "_remote", "_wire")
 
     _protocol = "tcp"
 
