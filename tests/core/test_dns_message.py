@@ -46,6 +46,14 @@ def test_query_without_edns() -> None:
     assert (question.edns, question.payload) == (False, 512)
 
 
+@pytest.mark.parametrize("name", ["x", "a-longer-name.example", ".".join(["y" * 60] * 3)])
+def test_padded_query(name: str) -> None:
+    message = encode_query(1, name, "A", block=128)
+    assert len(message) % 128 == 0
+    assert parse_query(message).name == name
+    assert encode_query(1, name, "A", block=128, edns=False) == encode_query(1, name, "A", edns=False)
+
+
 # ---- answers
 
 
@@ -174,7 +182,7 @@ def test_names_that_share_their_end() -> None:
     names = []
     offset = 9
     while offset < len(wire):
-        name, offset = read_name(wire, offset, seen)  # type: ignore[arg-type]
+        name, offset = read_name(wire, offset, seen)
         names.append(name)
     assert names == ["www.example", "a.www.example", "b.www.example", "example"]
 
@@ -183,9 +191,9 @@ def test_shared_ends_may_not_make_a_name_too_long() -> None:
     half = (b"\x3f" + b"a" * 63) * 2 + b"\0"
     wire = half + b"\xc0\x00" + (b"\x3f" + b"b" * 63) * 2 + b"\xc0\x00"
     seen: dict[int, object] = {}
-    read_name(wire, len(half), seen)  # type: ignore[arg-type]
+    read_name(wire, len(half), seen)
     with pytest.raises(ValueError, match="too long"):
-        read_name(wire, len(half) + 2, seen)  # type: ignore[arg-type]
+        read_name(wire, len(half) + 2, seen)
 
 
 def test_thousands_of_pointers_to_a_long_name_are_quick() -> None:

@@ -908,6 +908,8 @@ def _is_socket(fd: str) -> bool:
         ({"timeout": -1}, ValueError),
         ({"hosts_file": 7}, TypeError),
         ({"config_file": 7}, TypeError),
+        ({"config_file": "a\0b"}, ValueError),
+        ({"hosts_file": b"/etc/hosts"}, TypeError),
     ],
 )
 async def test_options_are_checked_at_once(options: dict[str, Any], error: type[Exception]) -> None:

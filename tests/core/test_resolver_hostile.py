@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -383,7 +384,10 @@ async def drips(query: bytes, reader: asyncio.StreamReader, writer: asyncio.Stre
     for byte in framed(reply(query), 60_000) + bytes(60_000):
         writer.write(bytes([byte]))
         await writer.drain()
-        await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await reader.read()
+                return
 
 
 async def another_message(query: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -466,23 +470,26 @@ async def test_a_server_that_does_not_know_edns(type: str, rcode: str) -> None:
 # ---- without the extra
 
 
-async def test_svcb_needs_the_extra(server_without_dnspython: DNSServer) -> None:
-    async with asking(server_without_dnspython.nameserver) as resolver:
-        with pytest.raises(ImportError, match=r"SVCB needs dnspython: install asyncnet\[dns\]"):
-            await resolver.lookup("x.example", "SVCB")
-        assert (await resolver.lookup("x.example", "TXT"))[0].strings == (b"hi",)
-    assert [query.type for query in server_without_dnspython.queries] == ["TXT"]
-
-
-@pytest.fixture
-def server_without_dnspython(monkeypatch: pytest.MonkeyPatch) -> Iterator[DNSServer]:
-    import sys
-
-    for name in [name for name in sys.modules if name == "dns" or name.startswith("dns.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "dns", None)  # an import of it fails, as where it is not installed
-    with DNSServer({("x.example", "TXT"): "hi", ("x.example", "SVCB"): (1, ".", {})}) as server:
-        yield server
+@pytest.mark.parametrize(
+    ("what", "options", "type"),
+    [("the record type SVCB", "['127.0.0.1:9']", "SVCB"), ("a tls:// name server", "['tls://127.0.0.1:9']", "A")],
+)
+async def test_what_needs_the_extra_says_so(what: str, options: str, type: str) -> None:
+    code = f"""
+import asyncio, sys
+sys.modules["dns"] = None  # an import of it fails, as where it is not installed
+import asyncnet
+async def main():
+    async with asyncnet.dns.Resolver(nameservers={options}) as resolver:
+        await resolver.lookup("x.example", {type!r})
+try:
+    asyncio.run(main())
+except ImportError as error:
+    print(error)
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert output.decode().strip() == f"{what} needs dnspython: install asyncnet[dns]"
 
 
 async def test_addresses_are_in_order() -> None:

@@ -41,7 +41,7 @@ def server() -> Iterator[DNSServer]:
 @contextlib.asynccontextmanager
 async def using(server: DNSServer, **options: float) -> AsyncIterator[Resolver]:
     """A dialer whose resolver asks the server is the current one."""
-    resolver = Resolver(nameservers=[server.nameserver], hosts_file=False, **options)  # type: ignore[arg-type]
+    resolver = Resolver(nameservers=[server.nameserver], hosts_file=False, **options)
     try:
         with asyncnet.use(asyncnet.Dialer(resolver=resolver)):
             yield resolver
@@ -119,7 +119,7 @@ async def test_another_loop_is_refused(server: DNSServer) -> None:
 
 async def _caught(work: object) -> BaseException | None:
     try:
-        await work  # type: ignore[misc]
+        await work
     except Exception as error:
         return error
     return None
@@ -179,14 +179,19 @@ async def test_many_of_an_async_iterable(server: DNSServer) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [({"type": "ANY"}, ValueError), ({"concurrency": 0}, ValueError), ({"timeout": -1}, ValueError)],
+    [
+        ({"names": "x.example"}, TypeError),
+        ({"type": "ANY"}, ValueError),
+        ({"concurrency": 0}, ValueError),
+        ({"timeout": -1}, ValueError),
+    ],
 )
 async def test_many_checks_its_arguments(
     server: DNSServer, arguments: dict[str, object], error: type[Exception]
 ) -> None:
     async with using(server):
         with pytest.raises(error):
-            async for _ in asyncnet.dns.lookup_many(["x.example"], **arguments):  # type: ignore[arg-type]
+            async for _ in asyncnet.dns.lookup_many(**{"names": ["x.example"], **arguments}):
                 pass
         assert server.queries == []
 

@@ -21,8 +21,10 @@ __all__ = ["RawRecord", "Response", "decode_txt", "encode_query", "read_name", "
 _HEADER = struct.Struct("!6H")
 _QUESTION_TAIL = struct.Struct("!HH")
 _RECORD_TAIL = struct.Struct("!HHIH")
+_OPTION = struct.Struct("!HH")
 _IN = 1
 _OPT = 41
+_PADDING = 12
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
 _OPCODE, _RCODE = 0x7800, 0x000F
 _MAX_NAME = 255  # octets on the wire, RFC 1035 section 2.3.4
@@ -72,7 +74,7 @@ class _Suffix(NamedTuple):
     length: int
 
 
-def encode_query(number: int, name: str, type: str, *, edns: bool = True) -> bytes:
+def encode_query(number: int, name: str, type: str, *, edns: bool = True, block: int = 1) -> bytes:
     """A question, recursion desired.
 
     Args:
@@ -80,12 +82,17 @@ def encode_query(number: int, name: str, type: str, *, edns: bool = True) -> byt
         name: in ASCII, checked; ``"."`` is the root.
         type: the name of a record type.
         edns: offer to take longer datagrams (RFC 6891).
+        block: pad the message to a multiple of so many bytes (RFC 7830), if there is EDNS.
     """
     message = _HEADER.pack(number, _RECURSE, 1, 0, 0, int(edns)) + _encode_name(name)
     message += _QUESTION_TAIL.pack(RECORD_TYPES[type], _IN)
-    if edns:
-        message += b"\0" + _RECORD_TAIL.pack(_OPT, UDP_PAYLOAD, 0, 0)
-    return message
+    if not edns:
+        return message
+    if block == 1:
+        return message + b"\0" + _RECORD_TAIL.pack(_OPT, UDP_PAYLOAD, 0, 0)
+    padding = -(len(message) + 1 + _RECORD_TAIL.size + _OPTION.size) % block
+    message += b"\0" + _RECORD_TAIL.pack(_OPT, UDP_PAYLOAD, 0, _OPTION.size + padding)
+    return message + _OPTION.pack(_PADDING, padding) + bytes(padding)
 
 
 def read_response(message: bytes, number: int, name: str, type: str) -> Response | None:

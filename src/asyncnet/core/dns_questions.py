@@ -18,7 +18,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import Attempt, NoData, OperationTimeout, ResolveError, StateError
-from .dns_records import Answer
+from .dns_answer import Answer
 from .dns_result import Failure, Row, collect
 from .nameserver import Nameserver, parse_engine_server
 from .operation import ATTEMPT_TIMEOUT, Operation
@@ -26,6 +26,7 @@ from .resolver_cache import ResolverCache
 
 if TYPE_CHECKING:
     from .dns_engine import Engine
+    from .dns_tls import StreamDialer, TLSExchange
     from .dns_wire import WireEngine
 
 __all__ = ["Questions", "ResolverStats", "Result"]
@@ -90,9 +91,11 @@ class Questions:
         negative_ttl: float,
         stale_for: float,
         timeout: float | None,
+        dialer: StreamDialer | None,
     ) -> None:
         self._loop = loop
         self._nameservers = nameservers
+        self._dialer = dialer  # only there if the name servers speak TLS
         self._keeps = cache_size > 0
         self._max_ttl = max_ttl
         self._negative_ttl = negative_ttl
@@ -106,6 +109,7 @@ class Questions:
         self._nobodys = contextvars.Context()
         self._engine: Engine | None = None
         self._wire: WireEngine | None = None
+        self._links: TLSExchange | None = None
         self.hits = self.stale_hits = self.misses = self.coalesced = self.queries = self.failures = 0
 
     def stats(self) -> ResolverStats:
@@ -176,12 +180,16 @@ class Questions:
             self._engine.drop()
         if self._wire is not None:
             self._wire.drop()
+        if self._links is not None:
+            self._links.drop()
 
     async def close(self) -> None:
         """End everything and wait until it has ended."""
         self.drop()
         if self._wire is not None:
             await self._wire.close()
+        if self._links is not None:
+            await self._links.wait_dropped()
 
     # ---- one query
 
@@ -199,13 +207,19 @@ class Questions:
             raise
 
     def _engine_for(self, type: str) -> Engine | WireEngine:
-        return self._wire_now() if type in OWN_TYPES else self._engine_now()
+        return self._wire_now() if type in OWN_TYPES or self._dialer is not None else self._engine_now()
 
     def _wire_now(self) -> WireEngine:
         if self._wire is None:
-            from .dns_wire import PlainExchange, WireEngine  # few programs ask for these types
+            from .dns_wire import Exchange, PlainExchange, WireEngine  # few programs ask for these types
 
-            self._wire = WireEngine(self._loop, self.servers, PlainExchange, patience=self._patience)
+            exchange: Callable[[], Exchange] = PlainExchange
+            if self._dialer is not None:
+                from .dns_tls import TLSExchange
+
+                links = self._links = TLSExchange(self._dialer)
+                exchange = lambda: links  # noqa: E731 - one for all questions
+            self._wire = WireEngine(self._loop, self.servers, exchange, patience=self._patience)
         return self._wire
 
     def servers(self) -> tuple[Nameserver, ...]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import AsyncNetError, Attempt, NameNotFound, NoData
-from .dns_records import Answer, rank
+from .dns_answer import Answer
+from .dns_records import rank
 
 __all__ = ["Failure", "Row", "collect", "tidy"]
 

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..errors import NameNotFound, OperationTimeout, ResolveError
+from ..errors import AsyncNetError, NameNotFound, OperationTimeout, ResolveError
 from .dns_decode import decode_rows
 from .dns_message import Response, encode_query, read_response
 from .dns_result import Failure, Row
@@ -173,7 +173,8 @@ class WireEngine:
         except ValueError as error:
             return Failure(ResolveError, f"the name server's answer for {name} {type} makes no sense: {error}", error)
         except OSError as error:
-            return Failure(ResolveError, f"the name server cannot be reached for {name} {type}: {error}", error)
+            reason = error.args[0] if isinstance(error, AsyncNetError) else error
+            return Failure(ResolveError, f"the name server cannot be reached for {name} {type}: {reason}", error)
 
 
 def _socket(server: Nameserver, kind: socket.SocketKind) -> socket.socket:

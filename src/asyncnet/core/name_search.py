@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 from ..errors import NameNotFound, NoData, ResolveError
 from .address import check_host, parse_literal
+from .dns_answer import Answer
 from .dns_questions import Questions, Result
-from .dns_records import AAAA, A, Answer
+from .dns_records import AAAA, A
 from .dns_result import Failure
 from .name_files import NameFiles
 from .operation import Operation

@@ -14,19 +14,20 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import check_host, parse_literal
 from .address_order import sort_destinations
 from .client import BaseClient
+from .dns_answer import Answer
 from .dns_decode import require_dnspython
 from .dns_questions import Questions, ResolverStats
-from .dns_records import Answer, check_type
+from .dns_records import check_type
 from .happy_eyeballs import source_address
 from .loop_scope import current_scope
 from .many import fan_out
@@ -37,6 +38,9 @@ from .operation import Operation, Timeout, check_timeout, choose_timeout
 from .outcome import Outcome
 from .resolver_cache import ResolverCache
 from .trace import current_trace
+
+if TYPE_CHECKING:
+    from .dns_tls import StreamDialer
 
 __all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver", "opened"]
 
@@ -54,7 +58,9 @@ class Resolver(BaseClient):
     Args:
         nameservers: addresses of the servers to ask, with or without a port,
             such as ``["192.0.2.1", "127.0.0.1:5353", "[::1]:53"]``; asked in this
-            order. ``None``: the system's.
+            order. ``None``: the system's. ``"tls://192.0.2.1#dns.example"`` is asked
+            over TLS, its certificate being verified for that name, else for its
+            address (needs the extra ``dns``).
         search: domains that complete a name without a final dot. ``None``: the
             list of the ``config_file``; without one, the system's list, or none if ``nameservers`` are given.
         ndots: a name with at least so many dots is tried as it is before the
@@ -71,6 +77,9 @@ class Resolver(BaseClient):
             out while it is refreshed in the background (RFC 8767); 0 for never.
         timeout: seconds for each operation; ``None`` for no limit. One attempt
             never takes more than 10 s.
+        dialer: opens the connections to ``tls://`` name servers; nothing else
+            goes through it. ``None``: a plain one, with the ``ssl_context`` of the
+            current dialer.
 
     Example:
         ```python
@@ -94,14 +103,16 @@ class Resolver(BaseClient):
         negative_ttl: float = 30.0,
         stale_for: float = 0.0,
         timeout: float | None = DEFAULT_RESOLVER_TIMEOUT,
+        dialer: StreamDialer | None = None,
     ) -> None:
         super().__init__(timeout=timeout)
         self._nameservers = check_nameservers(nameservers)
+        self._dialer = dialer
         # The system's search list belongs to the system's servers.
         foreign = nameservers is not None and config_file is None
         self._search = _check_search(() if search is None and foreign else search)
         self._ndots = ndots if ndots is None else _check_count(ndots, "ndots")
-        self._config_file = None if config_file is None else os.fspath(config_file)
+        self._config_file = None if config_file is None else _check_path(config_file, "config_file")
         self._hosts_file = _check_hosts_file(hosts_file)
         self._cache_size = _check_count(cache_size, "cache_size")
         self._max_ttl = _check_seconds(max_ttl, "max_ttl")
@@ -118,12 +129,20 @@ class Resolver(BaseClient):
     async def _open(self, operation: Operation) -> None:
         # Nothing is awaited here, and nothing acquired: a taker's first use may be cancelled at any point,
         # and that must not close what is another's.  Engine and files come with the first question.
+        dialer = None
+        if self._nameservers is not None and self._nameservers[0].tls:
+            require_dnspython("a tls:// name server")
+            dialer = self._dialer or self._default_dialer()
         self._files = NameFiles(self._hosts_file, self._config_file or _SYSTEM_CONFIG, self.clear_cache)
         self._questions = Questions(
             operation.loop, nameservers=self._servers, cache_size=self._cache_size, max_ttl=self._max_ttl,
-            negative_ttl=self._negative_ttl, stale_for=self._stale_for, timeout=self._timeout,
+            negative_ttl=self._negative_ttl, stale_for=self._stale_for, timeout=self._timeout, dialer=dialer,
         )  # fmt: skip
         self._names = NameSearch(self._questions, self._files, search=self._search, ndots=self._ndots)
+
+    def _default_dialer(self) -> StreamDialer:
+        """The dialer for TLS where none was given; a room above knows one."""
+        raise ValueError("tls:// name servers need a dialer")
 
     def _servers(self) -> tuple[Nameserver, ...] | None:
         """Those given, or those of the file given, or None: the system's."""
@@ -275,7 +294,9 @@ class Resolver(BaseClient):
             An `Outcome` for each name, in the order in which they are done.
         """
         type = check_type(type)
-        choose_timeout(timeout, None)
+        self._begin("lookup_many", timeout)  # refused at once if it is not open
+        if isinstance(names, str | bytes):
+            raise TypeError("names must be an iterable of names, not one of them")
         work = partial(self.lookup, type=type, timeout=timeout)
         async with aclosing(fan_out(names, work, concurrency=concurrency)) as outcomes:
             async for outcome in outcomes:
@@ -297,14 +318,19 @@ class Resolver(BaseClient):
 
     # ---- for the dialer, inside its operation
 
-    async def addresses(
+    def addresses(
         self, operation: Operation, host: str, family: socket.AddressFamily | int
-    ) -> tuple[IPAddress, ...]:
-        """The addresses of one family, in the order of the answer; opens a new resolver.
+    ) -> Coroutine[Any, Any, tuple[IPAddress, ...]]:
+        """For a dialer, which starts on the first family's answer: the addresses of one family, as they came.
+
+        Opens a resolver that is new; keeps the operation's deadline.
 
         Raises:
-            NameNotFound, NoData, ResolveError, StateError: as `resolve`.
+            NameNotFound, NoData, ResolveError, OperationTimeout, StateError: as `resolve`.
         """
+        return self._addresses(operation, host, family)
+
+    async def _addresses(self, operation: Operation, host: str, family: int) -> tuple[IPAddress, ...]:
         await opened(self)
         if self._state != "open":
             raise self._misused("the resolver is closed", operation.name)
@@ -359,4 +385,13 @@ def _check_seconds(value: float, name: str) -> float:
 def _check_hosts_file(hosts_file: str | os.PathLike[str] | bool | None) -> str | None:
     if hosts_file is None or hosts_file is True:
         return system_hosts_file()
-    return None if hosts_file is False else os.fspath(hosts_file)
+    return None if hosts_file is False else _check_path(hosts_file, "hosts_file")
+
+
+def _check_path(path: str | os.PathLike[str], name: str) -> str:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str or a path, not {type(text).__name__}")
+    if "\0" in text:
+        raise ValueError(f"{name} must not contain NUL")
+    return text

@@ -4,6 +4,7 @@ One-shots ask the resolver of the current dialer (`asyncnet.use`), or else the
 one that the running loop shares, whose cache they fill together.
 """
 
+from ..core.dns_answer import Answer
 from ..core.dns_questions import ResolverStats
 from ..core.dns_records import (
     AAAA,
@@ -21,10 +22,9 @@ from ..core.dns_records import (
     TXT,
     URI,
     A,
-    Answer,
 )
-from ..core.resolver import Resolver
 from .queries import lookup, lookup_many, resolve, reverse
+from .resolver import Resolver
 
 __all__ = [
     "AAAA",

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ..core.dialer import current_dialer
-from ..core.dns_records import Answer
+from ..core.dns_answer import Answer
 from ..core.operation import Timeout
 from ..core.outcome import Outcome
 from ..core.resolver import IPAddress, Resolver, default_resolver, opened
