@@ -55,9 +55,19 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # A collection after each test finds what it left; frozen, all that was there before costs nothing.
+    _collect()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    gc.unfreeze()  # pytest collects a last time, and then sees everything
+
+
+def _collect() -> None:
+    """Collect what the test has left.  What survives is frozen from time to time, or it would cost more and more."""
+    began = time.perf_counter()
     gc.collect()
-    gc.freeze()
+    if time.perf_counter() - began > 0.003:
+        gc.freeze()
 
 
 # ---- nothing left behind
@@ -107,7 +117,7 @@ def _process_is_clean(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     sockets, threads = _sockets(), _threads()
     complaints: list[str] = []
     yield complaints
-    gc.collect()  # what was only forgotten warns now, in this test, and warnings are errors
+    _collect()  # what was only forgotten warns now, in this test, and warnings are errors
     if not allowed and (left := _left(sockets, threads)):
         pytest.fail(f"left behind: {left}", pytrace=False)
     if not allowed and complaints:
