@@ -167,7 +167,8 @@ async def test_bodies_with_bad_values(server, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [{"data": 5}, {"json": object()}, {"data": {"a": object()}}, {"data": "x", "files": {"a": b""}},
-     {"files": {"a": "text"}}, {"files": {1: b""}}, {"data": {"a": object()}, "files": {"a": b""}}, {"files": {"a": (1, b"")}}],
+     {"files": {"a": "text"}}, {"files": {1: b""}}, {"data": {"a": object()}, "files": {"a": b""}},
+     {"files": {"a": (1, b"")}}],
 )  # fmt: skip
 async def test_bodies_of_bad_types(server, arguments):
     async with http.Client(base_url=server.url()) as client:

@@ -20,7 +20,7 @@ __all__ = ["MAX_RATIO", "ContentDecoder", "accepted_codings", "parse_codings"]
 
 PIECE = 256 * 1024  # bytes that a layer gives at once; brotli may go on to twice as many
 MAX_LAYERS = 5
-MAX_RATIO = 250  # decoded bytes for each byte on the wire ...
+MAX_RATIO = 400  # decoded bytes for each byte on the wire ...
 RATIO_FLOOR = 1024 * 1024  # ... minded only beyond this many: a short page of blanks is no attack
 _WINDOW_LOG_MAX = 23  # RFC 9659: the zstd content coding needs no window over 8 MiB
 
