@@ -148,3 +148,38 @@ def test_what_is_no_message(wrong):
 def test_what_is_no_dsn():
     with pytest.raises(TypeError, match="dsn must be"):
         Mail(RAW, dsn={"notify": "never"})
+
+
+def test_bytes_with_headers_in_utf_8_need_smtputf8():
+    raw = "From: ann@example.org\r\nTo: bob@example.org\r\nSubject: Grüße\r\n\r\nx\r\n".encode()
+    mail = Mail(raw)
+    assert mail.international
+    assert mail.commands(EVERYTHING)[0].endswith(b" BODY=8BITMIME SMTPUTF8\r\n")
+    with pytest.raises(ReplyError, match="does not offer SMTPUTF8"):
+        mail.commands(parse_extensions(["8BITMIME"]))
+
+
+def test_bytes_with_headers_in_another_charset_go_as_they_are():
+    raw = b"From: ann@example.org\r\nTo: bob@example.org\r\nSubject: Gr\xfc\xdfe\r\n\r\nx\r\n"
+    mail = Mail(raw)
+    assert not mail.international
+    assert mail.content(EVERYTHING) == raw + b".\r\n"
+
+
+def test_bcc_is_taken_out_of_bytes_with_any_line_ends():
+    for end in (b"\r\n", b"\n", b"\r"):
+        raw = end.join(
+            [b"From: ann@example.org", b"Bcc: eve@example.org,", b" mallory@example.org", b"", b"Bcc: x", b""]
+        )
+        mail = Mail(raw)
+        assert mail.envelope.recipients == ("eve@example.org", "mallory@example.org")
+        assert mail.content(EVERYTHING) == b"From: ann@example.org\r\n\r\nBcc: x\r\n.\r\n"
+
+
+def test_for_some_of_its_recipients():
+    mail = Mail(RAW, recipients=["bob@example.org", "cleo@example.org"], dsn=DSN(notify=("never",)))
+    rest = mail.only(["cleo@example.org"])
+    assert rest.commands(EVERYTHING)[1:] == [b"RCPT TO:<cleo@example.org> NOTIFY=NEVER\r\n", b"DATA\r\n"]
+    assert rest.content(EVERYTHING) is mail.content(EVERYTHING)
+    assert rest.message_id == mail.message_id
+    assert mail.envelope.recipients == ("bob@example.org", "cleo@example.org")

@@ -275,7 +275,7 @@ async def test_a_word_before_the_cut():
         for _ in range(100):  # what is said has come by now; our loop takes it in
             await asyncio.sleep(0)
         heard.set()
-        with pytest.raises(asyncnet.ReplyError, match="552 5.3.4 too much") as caught:
+        with pytest.raises(asyncnet.ReplyError, match=r"552 5\.3\.4 too much") as caught:
             await sending
     assert caught.value.code == 552
     assert not caught.value.maybe_done

@@ -4,6 +4,7 @@ from .client import Client, send
 from .compose import compose
 from .envelope import DSN
 from .extensions import Extensions
+from .pool import Pool
 from .report import SendReport
 
-__all__ = ["DSN", "Client", "Extensions", "SendReport", "compose", "send"]
+__all__ = ["DSN", "Client", "Extensions", "Pool", "SendReport", "compose", "send"]

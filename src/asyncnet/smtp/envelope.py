@@ -17,26 +17,11 @@ from typing import Any, Literal, TypeAlias
 
 from .mailbox import MailboxLike, check_address, parse_mailbox, parse_mailboxes
 
-__all__ = ["DSN", "Envelope", "make_envelope"]
+__all__ = ["DSN", "Envelope", "make_envelope", "shows_international"]
 
 Field: TypeAlias = tuple[str, Any]  # a header's name and its value, as a message object or raw text holds it
 
-_ADDRESS_FIELDS = frozenset(
-    [
-        "from",
-        "sender",
-        "reply-to",
-        "to",
-        "cc",
-        "bcc",
-        "resent-from",
-        "resent-sender",
-        "resent-to",
-        "resent-cc",
-        "resent-bcc",
-        "resent-date",
-    ]
-)
+_SHOWN = frozenset(["from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "resent-to", "resent-cc"])
 # What most headers hold, without comments, groups, quotes and encoded words; all else goes to the full parser.
 _PLAIN = re.compile(
     r"\s*(?:[A-Za-z0-9 ._'-]*<([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)>|([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+))\s*"
@@ -101,8 +86,7 @@ class Envelope:
     Attributes:
         sender: ``""`` is the null reverse-path of notifications (RFC 5321 section 4.5.5).
         recipients: each once, in order.
-        international: an address has characters outside of ASCII in its local part,
-            here or in a header that travels with the message.
+        international: an address has characters outside of ASCII in its local part.
     """
 
     sender: str
@@ -121,47 +105,66 @@ def make_envelope(
     sent on is described by its Resent- fields (section 3.6.6).
 
     Args:
-        fields: the header fields, in order.
+        fields: the header fields, in order; not looked at where both of the others are given.
         sender: the reverse-path; ``""`` for the null one, ``None`` for the header's.
         recipients: ``None`` for those of To, Cc and Bcc.
 
     Raises:
         TypeError, ValueError: no sender, no recipient, or an address that is none.
     """
-    named = {name: list[Any]() for name in _ADDRESS_FIELDS}
-    for name, value in fields:
-        lowered = name.lower()
-        if lowered in _ADDRESS_FIELDS:
-            named[lowered].append(value)
     if sender is not None and recipients is not None:
-        prefix = ""
-    elif len(named["resent-date"]) > 1:
+        return _envelope(_sender(sender), _recipients(recipients))
+    named: dict[str, list[Any]] = {}
+    for name, value in fields:
+        named.setdefault(name.lower(), []).append(value)
+    resent = named.get("resent-date", [])
+    if len(resent) > 1:
         raise ValueError("the message was sent on more than once: give sender and recipients")
-    else:
-        prefix = "resent-" if named["resent-date"] else ""
+    prefix = "resent-" if resent else ""
     if sender is not None:
-        reverse = "" if sender == "" else parse_mailbox(sender, "sender").address
+        reverse = _sender(sender)
     else:
-        origins = named[prefix + "sender"] or named[prefix + "from"]
+        origins = named.get(prefix + "sender") or named.get(prefix + "from", [])
         reverse = next((a for value in origins for a in _addresses("From", value)), "")
         if not reverse:
             raise ValueError("the message has no From header: give sender")
     if recipients is not None:
-        forward = [mailbox.address for mailbox in parse_mailboxes(recipients, "recipients")]
+        forward = _recipients(recipients)
     else:
         forward = [
             address
             for name in ("to", "cc", "bcc")
-            for value in named[prefix + name]
+            for value in named.get(prefix + name, [])
             for address in _addresses(name, value)
         ]
-    if not forward:
+    return _envelope(reverse, forward)
+
+
+def shows_international(fields: Iterable[Field]) -> bool:
+    """Whether an address that travels in a header needs SMTPUTF8."""
+    for name, value in fields:
+        if name.lower() in _SHOWN and not str(value).isascii():
+            try:
+                if not all(address.isascii() for address in _addresses(name, value)):
+                    return True
+            except ValueError:
+                continue  # it holds no address that we could misread
+    return False
+
+
+def _sender(sender: MailboxLike) -> str:
+    return "" if sender == "" else parse_mailbox(sender, "sender").address
+
+
+def _recipients(recipients: MailboxLike | Iterable[MailboxLike]) -> list[str]:
+    return [mailbox.address for mailbox in parse_mailboxes(recipients, "recipients")]
+
+
+def _envelope(sender: str, recipients: list[str]) -> Envelope:
+    if not recipients:
         raise ValueError("the message has no recipient: give recipients")
-    everyone = [reverse, *forward]
-    for name, values in named.items():
-        if name not in ("bcc", "resent-bcc", "resent-date"):
-            everyone += [address for value in values if not str(value).isascii() for address in _addresses(name, value)]
-    return Envelope(reverse, tuple(dict.fromkeys(forward)), not all(address.isascii() for address in everyone))
+    everybody = tuple(dict.fromkeys(recipients)) if len(recipients) > 1 else (recipients[0],)
+    return Envelope(sender, everybody, not (sender.isascii() and all(map(str.isascii, everybody))))
 
 
 def _addresses(name: str, value: Any) -> Iterator[str]:

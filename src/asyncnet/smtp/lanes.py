@@ -62,19 +62,17 @@ class Lanes:
         self._sessions: set[Session] = set()
         self._waiting: deque[_Waiter] = deque()
         self._aboard: dict[Session, _Waiter] = {}
+        self._ended: Callable[[], Exception] | None = None
 
     @property
     def idle(self) -> tuple[Session, ...]:
         """Connections that nobody uses, the longest unused first."""
         return tuple(self._idle)
 
-    @property
-    def waiting(self) -> int:
-        """How many callers wait."""
-        return sum(not waiter.turn.done() for waiter in self._waiting)
-
     async def acquire(self, mail: Mail) -> Turn:
         """Wait for a connection, or for the room to open one; first come, first served."""
+        if self._ended is not None:
+            raise self._ended()
         if self._idle:
             return Turn(self._idle.pop())  # the one used last is the least likely to have been closed
         if self.count < self.size:
@@ -83,13 +81,18 @@ class Lanes:
         waiter = _Waiter(mail, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         try:
-            return await waiter.turn
+            turn = await waiter.turn
         except BaseException:
-            if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
                 # Its turn came, and it was cancelled before it could run.
                 turn = waiter.turn.result()
                 self.release(turn.session, lost=turn.transaction is not None)
             raise
+        if self._ended is not None:
+            raise self._ended()
+        return turn
 
     def add(self, session: Session) -> None:
         """Count a connection that is being opened in the room given by `acquire`."""
@@ -99,10 +102,7 @@ class Lanes:
         """Take the next caller's envelope aboard; its bytes, ``b""`` if nobody waits."""
         if self._spent(session):
             return b""
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if waiter.turn.done():
-                continue
+        while (waiter := self._next_waiter()) is not None:
             try:
                 transaction = Transaction(waiter.mail, session.extensions)
             except AsyncNetError as error:
@@ -137,7 +137,9 @@ class Lanes:
             self._pass_on(session)
 
     def abort(self, error: Callable[[], Exception]) -> None:
-        """Drop all connections now; whoever waits is told so."""
+        """Drop all connections now; whoever waits or comes later is told so."""
+        self._ended = error
+        self.count = 0
         for session in self._sessions:
             session.abort()
         self._sessions.clear()
@@ -148,30 +150,33 @@ class Lanes:
         self._waiting.clear()
         self._aboard.clear()
 
-    def take_idle(self, session: Session) -> bool:
-        """Take an unused connection out, to be closed by the caller; whether it was still there."""
-        if session not in self._idle:
-            return False
+    def take_idle(self, session: Session) -> Session:
+        """Take an unused connection out; it is the caller's to close."""
         self._idle.remove(session)
         self._forget(session)
-        self._offer_room()
-        return True
+        return session
 
     # ---- inside
 
     def _pass_on(self, session: Session) -> None:
+        waiter = self._next_waiter()
+        if waiter is None:
+            self._idle.append(session)
+        else:
+            waiter.turn.set_result(Turn(session))
+
+    def _next_waiter(self) -> _Waiter | None:
         while self._waiting:
             waiter = self._waiting.popleft()
-            if not waiter.turn.done():
-                waiter.turn.set_result(Turn(session))
-                return
-        self._idle.append(session)
+            if not waiter.turn.done():  # else it was cancelled, and has not run since
+                return waiter
+        return None
 
     def _drop(self, session: Session | None, waiter: _Waiter | None) -> None:
         if session is not None:
             session.abort()
             self._forget(session)
-        else:
+        elif self._ended is None:
             self.count -= 1
         if waiter is not None and not waiter.turn.done():
             waiter.turn.set_exception(ConnectionLost("the connection was lost before the message was sent"))
@@ -183,8 +188,6 @@ class Lanes:
             self.count -= 1
 
     def _offer_room(self) -> None:
-        while self._waiting and self.count < self.size:
-            waiter = self._waiting.popleft()
-            if not waiter.turn.done():
-                self.count += 1
-                waiter.turn.set_result(Turn(None))
+        while self.count < self.size and (waiter := self._next_waiter()) is not None:
+            self.count += 1
+            waiter.turn.set_result(Turn(None))

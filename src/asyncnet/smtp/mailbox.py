@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from email.headerregistry import Address
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from ..core.address import check_host, check_text
@@ -91,11 +92,17 @@ def parse_mailbox(mailbox: MailboxLike, name: str = "address") -> Mailbox:
     """
     if isinstance(mailbox, Address):
         return Mailbox(check_text(mailbox.display_name, name), check_address(mailbox.addr_spec, name))
+    if type(mailbox) is str and len(mailbox) <= _MAX_ADDRESS:
+        return _parse_short(mailbox, name)
     if isinstance(mailbox, tuple):
         if len(mailbox) != 2:
             raise ValueError(f"{name} as a tuple must be (name, address), not {len(mailbox)} items")
         return Mailbox(check_text(mailbox[0], name), check_address(mailbox[1], name))
-    text = check_text(mailbox, name).strip()
+    return _parse_text(mailbox, name)
+
+
+def _parse_text(text: str, name: str) -> Mailbox:
+    text = check_text(text, name).strip()
     if not text.endswith(">"):
         if "," in text and "@" in text.split(",")[0] and not _QUOTED.match(text):
             raise ValueError(f"{name} must be one address; give several as a list, not {text!r}")
@@ -111,11 +118,17 @@ def parse_mailbox(mailbox: MailboxLike, name: str = "address") -> Mailbox:
     return Mailbox(display, check_address(address.strip(), name))
 
 
+# Those who send much send to the same people again.
+_parse_short = lru_cache(4096)(_parse_text)
+
+
 def parse_mailboxes(mailboxes: MailboxLike | Iterable[MailboxLike], name: str = "address") -> tuple[Mailbox, ...]:
     """Parse one mailbox or several, in the order given.
 
     A tuple of two strings of which the first holds no ``@`` is one mailbox.
     """
+    if isinstance(mailboxes, list):
+        return tuple([parse_mailbox(one, name) for one in mailboxes])
     if isinstance(mailboxes, str | Address):
         return (parse_mailbox(mailboxes, name),)
     if isinstance(mailboxes, bytes | bytearray | memoryview) or not isinstance(mailboxes, Iterable):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from ..core.dialer import Dialer
 from ..core.lines import format_command
 from ..core.operation import Operation
-from ..core.replies import Reply, ReplyParser
+from ..core.replies import Reply
 from ..core.stream import Stream
 from ..core.tls import choose_context
 from ..errors import (
@@ -31,12 +31,13 @@ from .auth import Login, Mechanism, choose_mechanisms
 from .extensions import NO_EXTENSIONS, Extensions, parse_extensions
 from .mail import Mail
 from .options import Options
+from .reply_queue import ReplyQueue
 from .report import SendReport
 from .transaction import Stage, Transaction, refusal
 
 __all__ = ["Session"]
 
-_MAX_LINE = 8_192  # bytes of a reply line: RFC 5321 allows 512, servers are known to send more
+_CHUNK = 16_384  # bytes received at once
 _MAX_COMMAND = 512  # bytes: a longer AUTH goes in two steps (RFC 4954 section 4)
 _WHOLE = 65_536  # bytes: content up to this size is sent in one piece
 
@@ -54,6 +55,7 @@ class Session:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._stream = Stream(protocol="smtp", peer=options.peer, timeout=None)
+        self._replies = ReplyQueue()
         self._open_transaction = False
         self.extensions: Extensions = NO_EXTENSIONS
         self.busy = True
@@ -124,6 +126,9 @@ class Session:
                 raise TLSError(
                     f"the server offers STARTTLS and refused it: {reply.code} {reply.text}", phase="starttls"
                 )
+            if not self._replies.idle:
+                # Somebody put it there, to be taken for the server's word inside TLS (RFC 3207 section 6).
+                raise ProtocolError("the server sent more than its reply before the TLS handshake")
             context = options.ssl if isinstance(options.ssl, _ssl.SSLContext) else None
             try:
                 await self._stream.start_tls(
@@ -185,9 +190,7 @@ class Session:
             else:
                 first = None
         reply = await self._command(*line)
-        for _ in range(3):  # no mechanism here has more steps
-            if reply.code != 334:
-                break
+        while reply.code == 334:
             answer, first = first, None
             if answer is None:
                 answer = mechanism.answer(_decode(reply.text))
@@ -229,10 +232,11 @@ class Session:
         with operation.span("envelope", recipients=len(mail.envelope.recipients)):
             if pipelined and not under_way:
                 await self._send(transaction.flight)
+            ready = self._replies.ready
             while transaction.stage is Stage.ENVELOPE:
                 if not pipelined:
                     await self._send(transaction.command)
-                transaction.take(await self._reply(), pipelined=pipelined)
+                transaction.take(ready.popleft() if ready else await self._reply(), pipelined=pipelined)
         if transaction.stage in (Stage.CONTENT, Stage.NOTHING):
             with operation.span("content", bytes=len(transaction.content)):
                 await self._content(operation, transaction, next_flight if pipelined else bytes)
@@ -276,10 +280,12 @@ class Session:
 
     async def alive(self) -> bool:
         """Whether the server has neither closed the connection nor said anything unasked, such as 421."""
+        if not self._replies.idle:
+            return False
         try:
             await self._stream.receive(1, timeout=0)
         except TimeoutError:
-            return not self.busy
+            return True
         except AsyncNetError:
             return False
         return False
@@ -316,15 +322,19 @@ class Session:
             raise
 
     async def _reply(self) -> Reply:
-        parser = ReplyParser()
+        replies = self._replies
         try:
-            while True:
-                reply = parser.feed_line(await self._stream.receive_line(_MAX_LINE))
-                if reply is not None:
-                    return reply
+            while not replies.ready:
+                if replies.failure is not None:
+                    raise replies.failure
+                data = await self._stream.receive(_CHUNK)
+                if not data:
+                    raise ConnectionLost("the server closed the connection")
+                replies.feed(data)
         except AsyncNetError as error:
             error.operation = error.phase = None
             raise
+        return replies.ready.popleft()
 
     @staticmethod
     def _refused(what: str, reply: Reply) -> ReplyError:

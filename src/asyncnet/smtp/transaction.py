@@ -56,17 +56,19 @@ class Transaction:
     """
 
     __slots__ = (
-        "_commands", "_final", "_index", "_mail", "_mail_accepted", "_refused", "content",
+        "_commands", "_final", "_index", "_mail", "_mail_accepted", "_recipients", "_refused", "content",
         "failure", "leaves_open", "stage",
     )  # fmt: skip
 
     def __init__(self, mail: Mail, extensions: Extensions, *, reset: bool = False) -> None:
         self._mail = mail
+        self._recipients = mail.envelope.recipients
         self._commands = mail.commands(extensions)
+        self._index = 0  # of the command whose reply comes next, MAIL being 0
         if reset:
             self._commands.insert(0, b"RSET\r\n")
+            self._index = -1
         self.content = mail.content(extensions)
-        self._index = 0
         self._mail_accepted = False
         self._refused: dict[str, ReplyError] = {}
         self._final: Reply | None = None
@@ -82,11 +84,7 @@ class Transaction:
     @property
     def command(self) -> bytes:
         """The next command, for a server that takes one at a time."""
-        return self._commands[self._index]
-
-    @property
-    def _accepted(self) -> tuple[str, ...]:
-        return tuple(address for address in self._mail.envelope.recipients if address not in self._refused)
+        return self._commands[self._index - len(self._recipients) - 2]
 
     def take(self, reply: Reply, *, pipelined: bool) -> None:
         """Take the next reply and move to the next stage.
@@ -94,13 +92,26 @@ class Transaction:
         Raises:
             ProtocolError: a reply that has no place here; the connection must be dropped.
         """
-        if reply.code == CLOSING:
+        code = reply.code
+        if code == CLOSING:
             self.failure = refusal("the server is closing the connection", reply)
             self.stage = Stage.BROKEN
         elif self.stage is Stage.FINAL:
             self._take_final(reply)
+        elif self._index > len(self._recipients):
+            self._take_data(reply)
+        elif not (200 <= code < 300 or 400 <= code < 600):
+            raise ProtocolError(f"the server answered {self.command[:4].decode()} with {code} {reply.text}")
+        elif self._index > 0:
+            if code >= 300:
+                address = self._recipients[self._index - 1]
+                self._refused[address] = refusal(f"recipient {address} refused", reply)
+            self._index += 1
+            if not pipelined and self._index > len(self._recipients) and not self._anybody:
+                self._fail_all()
+                self._end_without_content()
         else:
-            self._take_envelope(reply, pipelined)
+            self._take_first(reply, pipelined)
 
     def sent(self) -> None:
         """The content, or the lone dot, is out."""
@@ -111,61 +122,53 @@ class Transaction:
         if self.failure is not None:
             raise self.failure
         assert self._final is not None
-        return SendReport(self._accepted, dict(self._refused), self._mail.message_id, self._final)
+        accepted = self._recipients
+        if self._refused:
+            accepted = tuple(address for address in accepted if address not in self._refused)
+        return SendReport(accepted, self._refused, self._mail.message_id, self._final)
 
     # ---- inside
 
-    def _take_envelope(self, reply: Reply, pipelined: bool) -> None:
-        command = self._commands[self._index]
+    @property
+    def _anybody(self) -> bool:
+        """Whether a recipient is left."""
+        return len(self._refused) < len(self._recipients)
+
+    def _take_first(self, reply: Reply, pipelined: bool) -> None:
+        """The reply to RSET or MAIL."""
+        accepted = reply.code < 300
         self._index += 1
-        positive = 200 <= reply.code < 300
-        verb = command[:4]
-        if not (positive or 400 <= reply.code < 600 or (verb == b"DATA" and reply.code == 354)):
-            raise ProtocolError(f"the server answered {verb.decode()} with {reply.code} {reply.text}")
-        if verb == b"RSET":
-            if not positive:
+        if self._index == 0:
+            if not accepted:
                 self.failure = refusal("the server refused RSET", reply)
                 self.stage = Stage.BROKEN
-        elif verb == b"MAIL":
-            self._mail_accepted = positive
-            if not positive:
-                self.failure = refusal(f"sender {self._mail.envelope.sender or '<>'} refused", reply)
-                if not pipelined:
-                    self.stage = Stage.DONE
-        elif verb == b"RCPT":
-            if not positive:
-                self._refuse(reply)
-            if not pipelined and self._commands[self._index] == b"DATA\r\n" and not self._accepted:
-                self._fail_all()
-                self._end_without_content()
-        else:
-            self._take_data(reply, positive)
+            return
+        self._mail_accepted = accepted
+        if not accepted:
+            self.failure = refusal(f"sender {self._mail.envelope.sender or '<>'} refused", reply)
+            if not pipelined:
+                self.stage = Stage.DONE
 
-    def _refuse(self, reply: Reply) -> None:
-        number = sum(command.startswith(b"RCPT") for command in self._commands[: self._index])
-        address = self._mail.envelope.recipients[number - 1]
-        self._refused[address] = refusal(f"recipient {address} refused", reply)
-
-    def _take_data(self, reply: Reply, positive: bool) -> None:
-        accepted = self._accepted
-        if positive:
-            raise ProtocolError(f"the server answered DATA with {reply.code} {reply.text}, before the message")
-        if reply.code != 354:
-            if self.failure is None and not accepted:
+    def _take_data(self, reply: Reply) -> None:
+        if reply.code == 354:
+            if self.failure is None and self._anybody:
+                self.stage = Stage.CONTENT
+            elif self._anybody:
+                # It refused the sender and goes on as if it had not; a lone dot could be taken for an empty message.
+                self.stage = Stage.BROKEN
+            else:
+                # RFC 2920 section 3.1: 354 although no recipient is valid; a lone dot, and it says no.
+                if self.failure is None:
+                    self._fail_all()
+                self.stage = Stage.NOTHING
+        elif 400 <= reply.code < 600:
+            if self.failure is None and not self._anybody:
                 self._fail_all()
             if self.failure is None:
                 self.failure = refusal("the server refused DATA", reply)
             self._end_without_content()
-        elif self.failure is not None and accepted:
-            # It refused the sender and goes on as if it had not; a lone dot could be taken for an empty message.
-            self.stage = Stage.BROKEN
-        elif accepted:
-            self.stage = Stage.CONTENT
         else:
-            # RFC 2920 section 3.1: 354 although no recipient is valid; a lone dot, and it says no.
-            if self.failure is None:
-                self._fail_all()
-            self.stage = Stage.NOTHING
+            raise ProtocolError(f"the server answered DATA with {reply.code} {reply.text}")
 
     def _end_without_content(self) -> None:
         self.leaves_open = self._mail_accepted
