@@ -314,6 +314,12 @@ def test_the_project_papers_are_there(name):
     assert len((ROOT / name).read_text(encoding="utf-8")) > 200
 
 
+def test_the_index_leads_to_every_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [str(path.relative_to(ROOT / "docs")) for path in PAGES[1:] if path.parent.name != "reference"]
+    assert not [page for page in pages if f"]({page})" not in text and page != "index.md"]
+
+
 def test_the_readme_shows_the_five_jobs():
     found = [block for block in blocks((ROOT / "README.md").read_text()) if block.language == "python"]
     code = "\n".join(block.code for block in found)
