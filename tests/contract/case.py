@@ -99,7 +99,8 @@ class Case:
         return [
             name
             for name, parameter in inspect.signature(self.function).parameters.items()
-            if "str" in str(parameter.annotation).replace("Stream", "") and name not in {"self", "path", *self.free_text}
+            if "str" in str(parameter.annotation).replace("Stream", "")
+            and name not in {"self", "path", *self.free_text}
         ]
 
 

@@ -111,4 +111,6 @@ class LoopPoller:
 
 def current_poller() -> Poller | LoopPoller:
     """The running loop's poller, made at first use."""
-    return current_scope().get("poller", Poller if hasattr(select, "epoll") else LoopPoller)
+    if hasattr(select, "epoll"):
+        return current_scope().get("poller", Poller)
+    return current_scope().get("poller", LoopPoller)
