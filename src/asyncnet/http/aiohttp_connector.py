@@ -19,6 +19,7 @@ from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation
 from ..core.tls import choose_context
 from ..errors import AsyncNetError
+from .handshake import ALPN, open_transport
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest, ConnectionKey
@@ -61,7 +62,6 @@ class DialerConnector(aiohttp.TCPConnector):
 
     async def _dial(self, req: ClientRequest, operation: Operation, host: str, port: int) -> ResponseHandler:
         context = None
-        name = None
         if req.is_ssl():
             chosen = req.ssl
             if isinstance(chosen, aiohttp.Fingerprint):
@@ -71,16 +71,11 @@ class DialerConnector(aiohttp.TCPConnector):
                 context.check_hostname = False
                 context.verify_mode = _ssl.CERT_NONE
             else:
-                context = choose_context(chosen, self._dialer.ssl_context, default=True)
-            name = (req.server_hostname or host).rstrip(".")
+                context = choose_context(chosen, self._dialer.ssl_context, default=True, alpn=ALPN)
         sock = await self._dialer.dial(operation, host, port)
         protocol = ResponseHandler(loop=operation.loop)
-        try:
-            with operation.span("tls" if context is not None else "transport"):
-                await operation.loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
-        except BaseException:
-            sock.close()
-            raise
+        name = req.server_hostname or host
+        await open_transport(operation, sock, protocol, context=context, name=name, port=port)
         return protocol
 
 

@@ -23,9 +23,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from ..core.operation import ATTEMPT_TIMEOUT, Operation
-from ..core.tls import explain_tls
-from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, OperationTimeout, ProtocolError, TLSError
+from ..core.operation import Operation
+from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
+from .handshake import open_transport
 from .headers import Headers
 from .wire import Origin, WireRequest
 
@@ -300,40 +300,10 @@ class AiohttpWire:
     async def connect(self, operation: Operation, origin: Origin) -> AiohttpConnection:
         """Dial, and do the TLS handshake where the origin has a context."""
         sock = await origin.dialer.dial(operation, origin.host, origin.port)
-        loop = operation.loop
-        handler = _Handler(loop)
-        if origin.context is None:
-            try:
-                await loop.create_connection(lambda: handler, sock=sock)
-            except BaseException:
-                sock.close()
-                raise
-            return AiohttpConnection(loop, handler)
-        name = (origin.server_hostname or origin.host).rstrip(".")
-        with operation.span("tls", name=name):
-            try:
-                async with asyncio.timeout(ATTEMPT_TIMEOUT) as limit:
-                    await loop.create_connection(
-                        lambda: handler,
-                        sock=sock,
-                        ssl=origin.context,
-                        server_hostname=name.partition("%")[0],
-                    )
-            except _ssl.SSLError as error:
-                sock.close()
-                raise explain_tls(error, None, name, origin.port) from error
-            except TimeoutError as error:
-                sock.close()
-                if limit.expired():
-                    raise OperationTimeout(f"no TLS handshake within {ATTEMPT_TIMEOUT:g} s", phase="tls") from error
-                raise
-            except OSError as error:
-                sock.close()
-                raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
-            except BaseException:
-                sock.close()
-                raise
-        return AiohttpConnection(loop, handler)
+        handler = _Handler(operation.loop)
+        name = origin.server_hostname or origin.host
+        await open_transport(operation, sock, handler, context=origin.context, name=name, port=origin.port)
+        return AiohttpConnection(operation.loop, handler)
 
 
 def explain(error: BaseException) -> AsyncNetError:

@@ -8,11 +8,13 @@ origin leaves them behind.  A hop is repeated only where that is safe.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from ..core.dialer import Dialer
 from ..core.operation import Operation
 from ..core.tls import choose_context
 from ..errors import (
@@ -27,6 +29,7 @@ from ..errors import (
 )
 from .auth import Challenge, Digest, parse_challenges
 from .cookies import CookieJar
+from .handshake import ALPN
 from .page import Hop
 from .pool import Pool
 from .rates import Rates
@@ -125,7 +128,7 @@ class Journey:
             url.host,
             url.port,
             dialer=dialer,
-            context=choose_context(request.ssl, dialer.ssl_context, default=True) if url.scheme == "https" else None,
+            context=None if url.scheme == "http" else self._context(dialer),
             server_hostname=request.server_hostname if self._trusted else None,
             fresh=self._fresh,
         )
@@ -157,6 +160,9 @@ class Journey:
             history=tuple(self._history),
             max_bytes=request.max_bytes,
         )
+
+    def _context(self, dialer: Dialer) -> ssl.SSLContext | None:
+        return choose_context(self._request.ssl, dialer.ssl_context, default=True, alpn=ALPN)
 
     async def _keep_rate(self, rates: Rates) -> None:
         delay = rates.reserve(self._url.origin, self._operation.loop.time())

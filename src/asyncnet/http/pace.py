@@ -34,7 +34,7 @@ class Pace:
         deadline: loop time by which all must be done; ``None`` for no limit.
     """
 
-    __slots__ = ("_bytes", "_deadline", "_idle", "_loop", "_rate", "_since")
+    __slots__ = ("_bytes", "_deadline", "_idle", "_last", "_loop", "_rate", "_since")
 
     def __init__(
         self,
@@ -50,12 +50,14 @@ class Pace:
         self._deadline = deadline
         self._since = loop.time()
         self._bytes = 0
+        self._last = False  # whether the limit in force is the deadline
 
     def limit(self) -> asyncio.Timeout:
         """A scope for the wait for the next piece."""
         until = None if self._idle is None else self._loop.time() + self._idle
-        if self._deadline is not None:
-            until = self._deadline if until is None else min(until, self._deadline)
+        self._last = self._deadline is not None and (until is None or self._deadline < until)
+        if self._last:
+            until = self._deadline
         return asyncio.timeout_at(until)
 
     def moved(self, count: int) -> None:
@@ -74,6 +76,6 @@ class Pace:
 
     def expired(self) -> OperationTimeout:
         """The error for a `limit` that has passed."""
-        if self._deadline is not None and self._loop.time() >= self._deadline:
+        if self._last:
             return OperationTimeout("not done within the time given", phase="transfer")
         return OperationTimeout(f"no byte for {self._idle:g} s", phase="transfer")

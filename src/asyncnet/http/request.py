@@ -7,7 +7,7 @@ import ssl as _ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..core.address import URL
+from ..core.address import URL, check_host
 from ..core.dialer import Dialer, current_dialer
 from ..core.tls import check_tls
 from .auth import Auth, Basic, check_auth
@@ -218,5 +218,5 @@ def make_request(
         retries=check_count(retries, "retries") or 0,
         max_redirects=max_redirects,
         ssl=ssl,
-        server_hostname=server_hostname,
+        server_hostname=None if server_hostname is None else check_host(server_hostname, "server_hostname"),
     )

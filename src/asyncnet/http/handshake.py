@@ -1,0 +1,57 @@
+"""A connected socket becomes a transport of the loop, with TLS where there is a context; one place for what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as _ssl
+
+from ..core.operation import ATTEMPT_TIMEOUT, Operation
+from ..core.tls import explain_tls
+from ..errors import OperationTimeout, TLSError
+
+__all__ = ["ALPN", "open_transport"]
+
+ALPN = ("http/1.1",)  # RFC 7301: what is spoken here, for servers that would choose HTTP/2
+
+
+async def open_transport(
+    operation: Operation,
+    sock: socket.socket,
+    protocol: asyncio.Protocol,
+    *,
+    context: _ssl.SSLContext | None,
+    name: str,
+    port: int,
+) -> None:
+    """Put a protocol on a socket; the socket is closed if that fails.
+
+    Args:
+        operation: whose deadline and trace it belongs to.
+        sock: connected, non-blocking.
+        protocol: for one of the loop's own transports.
+        context: for TLS, ``None`` for none.
+        name: to verify.
+        port: the peer's, for the words of an error.
+
+    Raises:
+        TLSError: the handshake or the certificate failed.
+        OperationTimeout: the handshake took more than 10 s.
+    """
+    try:
+        if context is None:
+            await operation.loop.create_connection(lambda: protocol, sock=sock)
+            return
+        name = name.rstrip(".").partition("%")[0]  # certificates know neither the root's dot nor zones
+        with operation.span("tls", name=name):
+            async with asyncio.timeout(ATTEMPT_TIMEOUT) as limit:
+                await operation.loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, _ssl.SSLError):
+            raise explain_tls(error, None, name, port) from error
+        if isinstance(error, TimeoutError) and limit.expired():
+            raise OperationTimeout(f"no TLS handshake within {ATTEMPT_TIMEOUT:g} s", phase="tls") from error
+        if isinstance(error, OSError):
+            raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+        raise
