@@ -186,14 +186,14 @@ def test_one_family_only_waits_for_nobody():
 
 
 def test_the_families_take_turns():
-    hosts = {host: (NEVER, None) for host in (A6, B6, A4, B4)}
+    hosts = dict.fromkeys((A6, B6, A4, B4), (NEVER, None))
     world = World(ipv6=(0.0, [A6, B6]), ipv4=(0.0, [A4, B4, C4]), hosts=hosts)
     world.run()
     assert world.started == [(A6, 0.0), (A4, 0.25), (B6, 0.5), (B4, 0.75), (C4, 1.0)]
 
 
 def test_those_who_come_late_get_the_places_they_would_have_had():
-    hosts = {host: (NEVER, None) for host in (A6, B6, A4)}
+    hosts = dict.fromkeys((A6, B6, A4), (NEVER, None))
     world = World(ipv6=(0.0, [A6, B6]), ipv4=(0.1, [A4, B4]), hosts=hosts)
     world.run()
     assert world.started == [(A6, 0.0), (A4, 0.25), (B6, 0.5), (B4, 0.75)]
@@ -206,7 +206,7 @@ def test_an_address_that_is_named_twice_is_tried_once():
 
 def test_a_hostile_answer_does_not_make_us_dial_thousands():
     many = [f"127.1.{n // 250}.{n % 250}" for n in range(2_000)]
-    world = World(ipv6=(0.0, [A6]), ipv4=(0.0, many), hosts={host: (0.0, REFUSED) for host in [A6, *many]})
+    world = World(ipv6=(0.0, [A6]), ipv4=(0.0, many), hosts=dict.fromkeys([A6, *many], (0.0, REFUSED)))
     error = world.fails()
     assert len(world.started) == len(error.attempts) == 33
     assert len(str(error)) < 400
@@ -289,9 +289,9 @@ def test_the_last_winner_is_tried_first_and_waits_for_nobody():
 
 def test_after_the_favourite_the_families_take_turns():
     world = World(ipv6=(0.0, [A6, B6]), ipv4=(0.0, [A4, B4]))
-    world.hosts = {host: (NEVER, None) for host in (A6, B6, A4)}
+    world.hosts = dict.fromkeys((A6, B6, A4), (NEVER, None))
     world.run()
-    world.hosts = {host: (NEVER, None) for host in (A6, B4, B6)}
+    world.hosts = dict.fromkeys((A6, B4, B6), (NEVER, None))
     world.started.clear()
     world.run()
     assert world.started == [(B4, 0.0), (A6, 0.25), (A4, 0.5)]
@@ -387,7 +387,7 @@ def test_attempts_that_all_took_too_long_are_a_timeout():
 @pytest.mark.parametrize(
     ("ipv6", "ipv4", "kind", "words"),
     [
-        (asyncnet.NameNotFound("no such name"), asyncnet.NameNotFound("no such name"), asyncnet.NameNotFound, "no such"),
+        (asyncnet.NameNotFound("no such"), asyncnet.NameNotFound("no such"), asyncnet.NameNotFound, "no such"),
         (asyncnet.NoData("no AAAA"), asyncnet.NoData("no A"), asyncnet.NoData, "the name has no address"),
         (asyncnet.NoData("no AAAA"), asyncnet.ResolveError("SERVFAIL"), asyncnet.ResolveError, "SERVFAIL"),
         (asyncnet.OperationTimeout("silence"), asyncnet.NoData("no A"), asyncnet.OperationTimeout, "silence"),
