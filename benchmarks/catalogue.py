@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import dns, http, start, tcp, udp
+from . import dns, ftp, http, nntp, pop3, smtp, start, tcp, udp
 from .model import Scenario
 
 __all__ = ["scenarios"]
 
-PROTOCOLS = (start, tcp, udp, dns, http)
+PROTOCOLS = (start, tcp, udp, dns, http, smtp, ftp, pop3, nntp)
 
 
 def scenarios() -> list[Scenario]:

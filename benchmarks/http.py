@@ -46,7 +46,7 @@ def _serve(case: Case) -> list[str]:
 
 
 def _role(job: str, judge: Callable[[Case, Message, Message], Sample]) -> dict[str, Role]:
-    return {"client": AgainstServer(JOBS + job, _serve, judge)}
+    return {"client": AgainstServer(job if ":" in job else JOBS + job, _serve, judge)}
 
 
 def _sample(report: Message, phase: str, operations: int) -> dict[str, float]:
@@ -110,7 +110,7 @@ DOWNLOAD = Scenario(
     name="http-download",
     summary="256 MiB into a file in memory",
     operation="byte",
-    roles=_role("DownloadJob", _download),
+    roles=_role("benchmarks.jobs_files:DownloadJob", _download),
     grid=({"total": 256 << 20},),
     contenders=(
         *_everybody("download"),

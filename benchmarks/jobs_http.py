@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from .job import PATTERN_PERIOD, Job, pattern
+from .job import Job
 
-__all__ = ["CancelJob", "DownloadJob", "ImagesJob", "PagesJob"]
+__all__ = ["CancelJob", "ImagesJob", "PagesJob"]
 
 
 class PagesJob(Job):
@@ -36,31 +34,6 @@ class PagesJob(Job):
 
     def latencies(self) -> Sequence[float]:
         return self.seconds
-
-
-class DownloadJob(Job):
-    """Write `/big/total` to the file `path`; phase: download.
-
-    The file is in memory where there is such a place: a disk's speed, and waiting for it, would measure the disk.
-    """
-
-    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
-        super().__init__(settings, loop, port)
-        self.url = f"http://{self.host}:{port}/big/{self.number('total')}"
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self._folder = tempfile.TemporaryDirectory(prefix="benchmarks-", dir=memory)
-        self.path = Path(self._folder.name) / "big"
-
-    def check(self) -> None:
-        period = pattern(0, PATTERN_PERIOD)
-        size = 0
-        with self._folder, self.path.open("rb") as file:
-            while block := file.read(PATTERN_PERIOD):
-                if block != period[: len(block)]:
-                    raise ValueError(f"what was written is not what was sent, somewhere after byte {size}")
-                size += len(block)
-        if size != self.number("total"):
-            raise ValueError(f"{size} bytes were written")
 
 
 class ImagesJob(Job):

@@ -200,4 +200,6 @@ SHOWN = {
     "size": "{:,} B",
     "to": "to {}",
     "sender": "{}",
+    "kind": "{}",
+    "rtt": "{} ms round trip",
 }

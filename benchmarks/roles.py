@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from .memory import peak_bytes, user_bytes
 from .model import Case, Contender, Sample, WrongResult
+from .peers import program
 from .process import Child, choose_cores, python
 
 __all__ = ["AgainstServer", "Message", "UnderFlood", "UnderLoad", "task"]
@@ -32,7 +34,7 @@ def task(case: Case, contender: Contender, job: str, port: int, *, reports: bool
 
 @dataclass(frozen=True, slots=True)
 class AgainstServer:
-    """The contender is the client; it measures itself.
+    """The contender is the client; it measures itself.  The setting "rtt" puts a link with a delay between the two.
 
     Args:
         job: the class of its job, as `module:name`.
@@ -47,8 +49,13 @@ class AgainstServer:
     def run(self, case: Case, contender: Contender) -> Sample:
         """One run in fresh processes."""
         cores = choose_cores()
-        with Child(self.serve(case), core=cores.other, name="the server") as server:
-            port = (server.message("ready"))["port"]
+        with ExitStack() as stack:
+            server = stack.enter_context(Child(self.serve(case), core=cores.other, name="the server"))
+            port = server.message("ready")["port"]
+            if "rtt" in case.settings:
+                delayed = program("relay", port, case.number("rtt") * 500)  # half of it each way, in microseconds
+                relay = stack.enter_context(Child(delayed, core=cores.other, name="the relay"))
+                port = relay.message("ready")["port"]
             command = task(case, contender, self.job, port)
             with Child(command, core=cores.contender, name=contender.name) as child:
                 report = child.message("result")
@@ -76,7 +83,7 @@ class UnderLoad:
         cores = choose_cores()
         command = task(case, contender, self.job, 0, reports=False)
         with Child(command, core=cores.contender, name=contender.name) as server:
-            port = (server.message("ready"))["port"]
+            port = server.message("ready")["port"]
             before = user_bytes(server.pid)
             command = self.load(case, port, server.pid)
             with Child(command, core=cores.other, name=f"the load on {contender.name}") as load:

@@ -83,7 +83,9 @@ def goal_lines(outcome: Outcome) -> Iterable[str]:
         bounds = (("goal", goal.bound), ("aim", goal.aim))
         wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number is not None]
         verdict = "SHORT" if within is False else "aim reached" if aimed else "met" if within else "below the aim"
-        by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and goal.metric == "rate" else None
+        # Over a long link everybody waits, and CPU time says nothing about the rate.
+        bound_by_cpu = goal.metric == "rate" and "rtt" not in outcome.case.settings
+        by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and bound_by_cpu else None
         note = f" (by CPU time {1 / by_cpu.median:.3g} ×)" if by_cpu else ""
         yield f"{goal.ours}, {metric.title}: {show(value)}{note}; {', '.join(wanted)}: {verdict}"
 

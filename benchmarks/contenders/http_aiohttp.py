@@ -7,7 +7,8 @@ from time import perf_counter
 
 import aiohttp
 
-from ..jobs_http import CancelJob, DownloadJob, ImagesJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import CancelJob, ImagesJob, PagesJob
 
 
 async def _pages(job: PagesJob) -> None:
@@ -35,7 +36,7 @@ def pages(job: PagesJob) -> None:
 
 async def _download(job: DownloadJob) -> None:
     job.phase("download")
-    async with aiohttp.ClientSession() as session, session.get(job.url) as response:
+    async with aiohttp.ClientSession() as session, session.get(job.http_url) as response:
         response.raise_for_status()
         with job.path.open("wb") as file:  # as its documentation shows
             async for chunk in response.content.iter_chunked(65536):

@@ -8,7 +8,8 @@ from time import perf_counter
 import asyncnet
 from asyncnet import http
 
-from ..jobs_http import CancelJob, DownloadJob, ImagesJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import CancelJob, ImagesJob, PagesJob
 
 
 async def _pages(job: PagesJob) -> None:
@@ -46,7 +47,7 @@ def traced(job: PagesJob) -> None:
 
 async def _download(job: DownloadJob) -> None:
     job.phase("download")
-    await http.download(job.url, job.path)
+    await http.download(job.http_url, job.path)
     job.phase("")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
-from ..jobs_http import DownloadJob
+from ..jobs_files import DownloadJob
 
 
 def download(job: DownloadJob) -> None:
     """One file; the program's start is in the time, its CPU and memory are not."""
     job.phase("download")
-    subprocess.run(["curl", "--silent", "--fail", "--output", job.path, job.url], check=True, timeout=50)
+    subprocess.run(["curl", "--silent", "--fail", "--output", job.path, job.http_url], check=True, timeout=50)
     job.phase("")

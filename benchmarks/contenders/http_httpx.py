@@ -7,7 +7,8 @@ from time import perf_counter
 
 import httpx
 
-from ..jobs_http import DownloadJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import PagesJob
 
 
 async def _pages(job: PagesJob) -> None:
@@ -33,7 +34,7 @@ def pages(job: PagesJob) -> None:
 
 async def _download(job: DownloadJob) -> None:
     job.phase("download")
-    async with httpx.AsyncClient() as client, client.stream("GET", job.url) as response:
+    async with httpx.AsyncClient() as client, client.stream("GET", job.http_url) as response:
         response.raise_for_status()
         with job.path.open("wb") as file:  # as its documentation shows
             async for chunk in response.aiter_bytes():

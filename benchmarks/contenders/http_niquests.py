@@ -7,7 +7,8 @@ from time import perf_counter
 
 import niquests
 
-from ..jobs_http import DownloadJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import PagesJob
 
 
 async def _pages(job: PagesJob) -> None:
@@ -34,7 +35,7 @@ def pages(job: PagesJob) -> None:
 async def _download(job: DownloadJob) -> None:
     job.phase("download")
     async with niquests.AsyncSession() as session:
-        response = await session.get(job.url, stream=True)
+        response = await session.get(job.http_url, stream=True)
         response.raise_for_status()
         with job.path.open("wb") as file:  # as its documentation shows
             async for chunk in await response.iter_content(65536):

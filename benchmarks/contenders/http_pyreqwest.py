@@ -7,7 +7,8 @@ from time import perf_counter
 
 from pyreqwest.client import Client, ClientBuilder
 
-from ..jobs_http import DownloadJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import PagesJob
 
 
 async def _pages(job: PagesJob) -> None:
@@ -35,7 +36,7 @@ def pages(job: PagesJob) -> None:
 async def _download(job: DownloadJob) -> None:
     job.phase("download")
     async with ClientBuilder().error_for_status(True).build() as client:
-        async with client.get(job.url).build_streamed() as response:
+        async with client.get(job.http_url).build_streamed() as response:
             with job.path.open("wb") as file:  # writing is the same for everybody
                 while chunk := await response.body_reader.read_chunk():
                     file.write(chunk)

@@ -11,7 +11,8 @@ from threading import Semaphore
 from time import perf_counter
 from urllib.request import Request, urlopen
 
-from ..jobs_http import DownloadJob, ImagesJob, PagesJob
+from ..jobs_files import DownloadJob
+from ..jobs_http import ImagesJob, PagesJob
 
 
 def pages(job: PagesJob) -> None:
@@ -34,7 +35,7 @@ def pages(job: PagesJob) -> None:
 def download(job: DownloadJob) -> None:
     """One file by `copyfileobj`."""
     job.phase("download")
-    with urlopen(job.url, timeout=30) as response, job.path.open("wb") as file:
+    with urlopen(job.http_url, timeout=30) as response, job.path.open("wb") as file:
         shutil.copyfileobj(response, file)
     job.phase("")
 

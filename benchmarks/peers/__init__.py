@@ -1,4 +1,4 @@
-"""The fixed other sides: three C programs, compiled when first used; the same in Python where there is no compiler."""
+"""The fixed other sides: C programs, compiled when first used; the same in Python where there is no compiler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HAVE_COMPILER = (
 
 
 def program(name: str, *arguments: object, compiled: bool = HAVE_COMPILER) -> list[str]:
-    """The command of one of the programs: "serve", "load" or "datagrams"."""
+    """The command of one of the programs, by the name of its source."""
     words = [str(argument) for argument in arguments]
     if compiled:
         return [str(_compiled(name)), *words]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import select
 import sys
 import time
+from collections.abc import Callable
 
 from ..job import PATTERN_PERIOD, pattern
 
-__all__ = ["BLOCK", "PATTERN_PERIOD", "cpu_of", "pattern_block", "say", "stopped", "wait_until_quiet"]
+__all__ = ["BLOCK", "PATTERN_PERIOD", "cpu_of", "pattern_block", "say", "serve", "stopped", "wait_until_quiet"]
 
 BLOCK = 262144
 
@@ -59,3 +61,18 @@ def pattern_block() -> memoryview:
     """A period of the pattern and a block more, so that any block of it is one slice."""
     period = pattern(0, PATTERN_PERIOD)
     return memoryview(period + period[:BLOCK])
+
+
+def serve(protocol: Callable[[], asyncio.Protocol], report: Callable[[], dict[str, int]]) -> None:
+    """Serve TCP on a port of loopback until standard input ends; then say what was counted."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        loop.add_reader(sys.stdin, over.set)
+        server = await loop.create_server(protocol, "127.0.0.1", 0, backlog=4096)
+        say("ready", port=server.sockets[0].getsockname()[1])
+        await over.wait()
+        say("result", **report())
+
+    asyncio.run(main())
