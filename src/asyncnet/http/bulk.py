@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..core.client import BaseClient
 from ..core.operation import Operation, Timeout, check_timeout
 from ..core.outcome import Outcome
+from ..core.pace import IDLE_TIMEOUT, MIN_RATE
+from ..core.progress import Progress
 from . import fetching
 from .auth import Auth
 from .crawling import Spreading, check_folder, download_all, spread
@@ -18,9 +20,7 @@ from .download import Download, Transfer, check_options, check_target
 from .headers import HeaderInput
 from .journey import Engine
 from .many import CONCURRENCY, GIVE_UP_AFTER, PER_HOST, URLs
-from .pace import IDLE_TIMEOUT, MIN_RATE
 from .page import Page
-from .progress import Progress
 from .request import Request
 from .urls import Params
 

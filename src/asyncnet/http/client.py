@@ -13,6 +13,7 @@ from ..core.address import check_text
 from ..core.dialer import Dialer
 from ..core.files import run_in_file_thread
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from ..errors import StateError
 from . import fetching
 from .auth import Auth, check_auth
@@ -23,7 +24,6 @@ from .environment import EnvironmentProxies, Logins, read_netrc
 from .headers import HeaderInput
 from .image import MAX_PIXELS, Image
 from .journey import Engine, Journey
-from .pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from .page import Page
 from .pool import MAX_CONNECTIONS, PER_HOST, Pool, PoolStats
 from .rates import Rates
@@ -126,9 +126,9 @@ class Client(Bulk):
         )  # fmt: skip
 
     async def _open(self, operation: Operation) -> None:
-        wire = self._wire
+        wire = self._wire or fetching.load_wire()  # now, and not in the first request's time
         pool = Pool(
-            fetching.load_wire if wire is None else lambda: wire,
+            lambda: wire,
             per_host=self._per_host,
             max_connections=self._max_connections,
         )

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from ..core.files import run_in_file_thread
 from ..core.outcome import Outcome
+from ..core.progress import Progress, check_progress
 from .download import Download
 from .manifest import Manifest, Record
 from .many import CONCURRENCY, GIVE_UP_AFTER, PER_HOST, Spread, URLs
-from .progress import Progress, check_progress
 from .request import check_count
 
 __all__ = ["Spreading", "check_folder", "download_all", "spread"]

@@ -9,16 +9,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.checksum import Hasher, KnownHash, parse_hash
 from ..core.files import run_in_file_thread
 from ..core.operation import Operation, check_timeout
+from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
+from ..core.partial import PartFile, Progressed, part_name
+from ..core.progress import Progress, Reporter, check_progress
 from ..errors import Attempt, ConnectionLost, LimitExceeded, OperationTimeout, ProtocolError
 from . import fetching
-from .checksum import Hasher, KnownHash, parse_hash
 from .disposition import choose_name, safe_name
 from .journey import Engine, Journey
-from .pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
-from .partial import PartFile, Progressed, part_name
-from .progress import Progress, Reporter, check_progress
 from .ranges import check_range, parse_content_range, strong_validator
 from .request import Request, check_count
 from .response import Response

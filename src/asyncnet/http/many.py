@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from typing import Generic, TypeAlias, TypeVar
 
 from ..core.outcome import Outcome
+from ..core.progress import Progress, Reporter
 from ..errors import OperationTimeout
 from .fairness import Fairness
-from .progress import Progress, Reporter
 from .urls import parse_http_url
 
 __all__ = ["CONCURRENCY", "GIVE_UP_AFTER", "PER_HOST", "Spread", "URLs"]

@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator
 from ..core.dialer import Dialer, current_dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, check_timeout
 from ..core.outcome import Outcome
+from ..core.pace import IDLE_TIMEOUT, MIN_RATE
+from ..core.progress import Progress
 from . import fetching
 from .auth import Auth
 from .crawling import Spreading, check_folder, download_all, spread
@@ -21,9 +23,7 @@ from .download import Download, Transfer, check_options, check_target
 from .headers import HeaderInput
 from .image import MAX_PIXELS, Image
 from .many import CONCURRENCY, GIVE_UP_AFTER, PER_HOST, URLs
-from .pace import IDLE_TIMEOUT, MIN_RATE
 from .page import Page
-from .progress import Progress
 from .redirects import MAX_REDIRECTS
 from .request import MAX_BYTES, make_request
 from .urls import Params, parse_http_url

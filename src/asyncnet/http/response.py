@@ -13,7 +13,7 @@ from .pool import Lease
 from .wire import WireResponse
 
 if TYPE_CHECKING:
-    from .pace import Pace
+    from ..core.pace import Pace
 
 __all__ = ["Response"]
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Protocol
 
 from ..core.files import run_in_file_thread
+from ..core.partial import PartFile, Progressed
 from ..errors import ConnectionLost, OperationTimeout, ProtocolError
-from .partial import PartFile, Progressed
 from .ranges import check_range, split_ranges
 from .response import Response
 from .retries import delay_before

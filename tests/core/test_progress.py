@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from asyncnet.http.progress import Reporter, check_progress
+from asyncnet.core.progress import Reporter, check_progress
 
 
 def test_a_callback_gets_the_first_and_the_last():
@@ -50,7 +50,7 @@ def test_what_it_may_not_be(progress):
 WITHOUT = """
 import sys
 sys.modules["tqdm"] = None
-from asyncnet.http.progress import check_progress
+from asyncnet.core.progress import check_progress
 try:
     check_progress(True)
 except ImportError as error:

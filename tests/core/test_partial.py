@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from asyncnet import StateError
-from asyncnet.http.partial import PartFile, Progressed, part_name
+from asyncnet.core.partial import PartFile, Progressed, part_name
 
 URL = "http://h/x"
 
@@ -145,7 +145,7 @@ def refuse(*arguments):
     raise PermissionError("no hard links here")
 os.link = refuse
 from pathlib import Path
-from asyncnet.http.partial import PartFile
+from asyncnet.core.partial import PartFile
 folder = Path(sys.argv[1])
 for name in ("a.txt", "a (1).txt"):
     part = PartFile(folder / "p.part")

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from asyncnet.http.checksum import KnownHash, parse_hash
+from asyncnet.core.checksum import KnownHash, parse_hash
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
 

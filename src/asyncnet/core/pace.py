@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ..core.operation import check_timeout
 from ..errors import OperationTimeout
+from .operation import check_timeout
 
 __all__ = ["IDLE_TIMEOUT", "MIN_RATE", "Pace", "check_rate"]
 
