@@ -287,6 +287,15 @@ def test_the_last_winner_is_tried_first_and_waits_for_nobody():
     assert world.started == [(A4, 0.02)]
 
 
+def test_the_last_winner_is_tried_at_once_when_its_family_answers_late():
+    world = World(ipv6=(0.0, [A6]), ipv4=(0.0, [A4]), hosts={A6: (NEVER, None), A4: (0.1, None)})
+    world.run()
+    world.started.clear()
+    world.names = {6: (0.01, [A6]), 4: (0.03, [A4])}
+    world.run()
+    assert world.started == [(A6, 0.01), (A4, 0.03)]
+
+
 def test_after_the_favourite_the_families_take_turns():
     world = World(ipv6=(0.0, [A6, B6]), ipv4=(0.0, [A4, B4]))
     world.hosts = dict.fromkeys((A6, B6, A4), (NEVER, None))

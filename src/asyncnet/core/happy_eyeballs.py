@@ -152,13 +152,11 @@ class _Race:
             self.unresolved.append(error)
         else:
             raise error
-        if self.tried:
-            return  # under way already: the next start stands
-        lacks_ipv6 = family == 4 and bool(self.waiting) and 6 in self.resolving.values()
-        if lacks_ipv6 and self.favourite not in self.waiting:
-            self.next_start = self.operation.loop.time() + RESOLUTION_DELAY
-        else:
-            self.next_start = 0.0
+        if self.favourite in self.waiting:
+            self.next_start = 0.0  # it answered the last time: it waits neither for a family nor for its turn
+        elif not self.tried:
+            lacks_ipv6 = family == 4 and bool(self.waiting) and 6 in self.resolving.values()
+            self.next_start = self.operation.loop.time() + RESOLUTION_DELAY if lacks_ipv6 else 0.0
 
     def _ended(self, task: asyncio.Task[socket.socket]) -> tuple[IPAddress, socket.socket] | None:
         address, started = self.dialling.pop(task)
