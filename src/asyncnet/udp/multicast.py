@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -110,7 +111,8 @@ def set_interface(sock: socket.socket, interface: str) -> None:
 
 def _ipv4_interface(interface: str | None) -> bytes:
     """The second half of struct ip_mreqn: an own address or an index."""
-    literal = None if interface is None else parse_literal(interface)
+    # Digits are an index, though they would pass for an address.
+    literal = None if interface is None or interface.isdecimal() else parse_literal(interface)
     if literal is not None and literal.version == 4:
         return literal.packed + bytes(4)
     return bytes(4) + struct.pack("@i", _index(interface))
@@ -124,11 +126,14 @@ def _index(interface: str | None) -> int:
         return int(interface)
     literal = parse_literal(interface)
     if literal is None:
-        return socket.if_nametoindex(interface)
+        try:
+            return socket.if_nametoindex(interface)
+        except OSError:  # has no number of its own
+            raise OSError(errno.ENODEV, f"there is no interface {interface!r}") from None
     if literal.version == 6 and literal.scope_id:
         return _index(literal.scope_id)
     if literal.is_loopback:
         for index, name in socket.if_nameindex():
             if name in _LOOPBACKS:
                 return index
-    raise OSError(f"IPv6 multicast wants the name of an interface, not {interface}")
+    raise OSError(errno.EINVAL, f"IPv6 multicast wants the name of an interface, not {interface}")

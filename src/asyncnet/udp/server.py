@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from ..core.address import Endpoint, check_host, check_port, parse_literal
 from ..core.listen import check_listen
 from ..core.operation import Operation, Timeout, check_timeout
-from ..errors import ConnectError
+from ..errors import AsyncNetError, ConnectError
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel, check_count
 from .datagram import Buffer, Datagram, Stats, check_data
 from .inbox import Inbox, OpenInbox, Overflow, to_endpoint
@@ -325,7 +325,7 @@ class Server(Channel[Datagram]):
                 try:
                     change(sock, address, interface)
                 except OSError as error:
-                    raise self._multicast_failed(error, change.__name__) from error
+                    raise self._multicast_failed(error, interface, change.__name__) from error
                 return
         raise ValueError(f"the server is bound to {self._where()} and cannot {change.__name__} {group}")
 
@@ -338,7 +338,7 @@ class Server(Channel[Datagram]):
             try:
                 return bindable(self._groups[0], self._group_interface())
             except OSError as error:
-                raise self._multicast_failed(error, "open") from error
+                raise self._multicast_failed(error, self._group_interface(), "open") from error
         return "0.0.0.0" if self._groups[0].version == 4 else "::"
 
     def _group_interface(self) -> str | None:
@@ -361,13 +361,13 @@ class Server(Channel[Datagram]):
                     if family_of(str(group)) == sock.family:
                         join(sock, group, interface)
         except OSError as error:
-            raise self._multicast_failed(error, "open") from error
+            raise self._multicast_failed(error, interface, "open") from error
 
-    def _multicast_failed(self, error: OSError, operation: str) -> ConnectError:
-        where = self._group_interface() or "the system's choice of interface"
-        failure = ConnectError(f"multicast on {where}: {error.strerror or error}", phase="bind", operation=operation)
+    def _multicast_failed(self, error: OSError, interface: str | None, operation: str) -> AsyncNetError:
+        where = f"interface {interface}" if interface else "the system's choice of interface"
+        failure = ConnectError(f"multicast on {where}: {error.strerror or error}")
         failure.errno = error.errno
-        return failure
+        return self._explained(failure, operation, None, "bind")
 
     # ---- facts
 

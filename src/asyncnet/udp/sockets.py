@@ -85,7 +85,8 @@ def connect_any(
 def none_reached(operation: Operation, phase: str) -> ConnectError:
     """The error for a host none of whose addresses can be reached."""
     attempts = tuple(operation.attempts)
-    reasons = [f"{attempt.target} cannot be reached: {attempt.error}" for attempt in attempts if attempt.errno]
+    reasons = [f"{attempt.target} cannot be reached: {attempt.error}" for attempt in attempts]
+    # What was tried several times is told once.
     return ConnectError("; ".join(dict.fromkeys(reasons)), phase=phase, attempts=attempts)
 
 
