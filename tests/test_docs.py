@@ -121,17 +121,19 @@ RECORDS: dict[tuple[str, str], Any] = {
     ("mail.example.org", "A"): ["127.0.0.1"],
     ("backup.example.org", "A"): ["127.0.0.1"],
     ("smtp.example.org", "A"): ["127.0.0.1"],
+    ("pop.example.org", "A"): ["127.0.0.1"],
     ("1.0.0.127.in-addr.arpa", "PTR"): "example.org",
 }
 
 USERS = {"me@example.org": "secret", "ann": "secret"}
+MAILDROP = [b"From: bob@example.org\r\nSubject: Lunch\r\n\r\nAt noon?\r\n", b"Subject: Tea\r\n\r\nAt five.\r\n"]
 WEB = ("example.org", "www.example.org", "api.example.org", "www.python.org")
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[SimpleNamespace]:
     ca = testing.CertificateAuthority()
-    context = ca.server_context(*WEB, "smtp.example.org", "localhost", "127.0.0.1")
+    context = ca.server_context(*WEB, "smtp.example.org", "pop.example.org", "localhost", "127.0.0.1")
     with contextlib.ExitStack() as stack:
         start = stack.enter_context
         yield SimpleNamespace(
@@ -143,6 +145,7 @@ def servers() -> Iterator[SimpleNamespace]:
             udp=start(testing.UDPServer()),
             smtp=start(testing.SMTPServer(starttls=context, users=USERS)),
             smtps=start(testing.SMTPServer(ssl=context, users=USERS)),
+            pop3s=start(testing.POP3Server(MAILDROP, ssl=context, users=USERS)),
         )
 
 
@@ -153,6 +156,7 @@ def loopback(servers: SimpleNamespace) -> Loopback:
         places[name, 443] = servers.https.address
     places["smtp.example.org", 587] = servers.smtp.address
     places["smtp.example.org", 465] = servers.smtps.address
+    places["pop.example.org", 995] = servers.pop3s.address
     resolver = asyncnet.dns.Resolver(nameservers=[servers.dns.nameserver], hosts_file=False)
     return Loopback(places, resolver=resolver, ssl_context=servers.ca.client_context())
 

@@ -26,7 +26,7 @@ PAGES = ROOT / "docs" / "reference"
 PROMISED = {
     "asyncnet": {
         "Dialer", "use", "public_only", "trace", "run", "close", "Outcome", "errors", "testing",
-        "dns", "http", "tcp", "udp", "smtp",
+        "dns", "http", "tcp", "udp", "smtp", "pop3",
     },
     "asyncnet.dns": {"resolve", "lookup", "reverse", "lookup_many", "Resolver"},
     "asyncnet.http": {
@@ -35,6 +35,7 @@ PROMISED = {
     "asyncnet.tcp": {"Client", "Server", "exchange"},
     "asyncnet.udp": {"Client", "Server", "exchange"},
     "asyncnet.smtp": {"compose", "send", "Client", "Pool"},
+    "asyncnet.pop3": {"fetch", "Client"},
     "asyncnet.testing": {"FaultyLink", "no_leaks"},
 }  # fmt: skip
 

@@ -8,8 +8,6 @@ round trip.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ssl as _ssl
 from collections.abc import Callable
 
@@ -17,6 +15,7 @@ from ..core.dialer import Dialer
 from ..core.lines import format_command
 from ..core.operation import Operation
 from ..core.replies import Reply
+from ..core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
 from ..core.stream import Stream
 from ..core.tls import choose_context
 from ..errors import (
@@ -27,7 +26,6 @@ from ..errors import (
     ReplyError,
     TLSError,
 )
-from .auth import Login, Mechanism, choose_mechanisms
 from .extensions import NO_EXTENSIONS, Extensions, parse_extensions
 from .mail import Mail
 from .options import Options
@@ -167,7 +165,7 @@ class Session:
                     return
                 if reply.code not in (504, 534):  # this mechanism will not do: the next one may (RFC 4954 section 4)
                     break
-            text = _redact(reply.text, mechanism, login)
+            text = redact(reply.text, login)
             raise AuthenticationError(
                 f"login of {login.username} refused: {reply.code} {text}", code=reply.code, text=text
             )
@@ -184,7 +182,7 @@ class Session:
         first = mechanism.begin()
         line = ["AUTH", mechanism.name]
         if first is not None:
-            line.append(base64.b64encode(first).decode())
+            line.append(encode_answer(first))
             if sum(map(len, line)) + 4 > _MAX_COMMAND:
                 line.pop()
             else:
@@ -193,10 +191,10 @@ class Session:
         while reply.code == 334:
             answer, first = first, None
             if answer is None:
-                answer = mechanism.answer(_decode(reply.text))
+                answer = mechanism.answer(decode_challenge(reply.text))
             if answer is None:
                 raise ProtocolError(f"the server asks for more than {mechanism.name} has")
-            await self._send(base64.b64encode(answer) + b"\r\n")
+            await self._send(format_command(encode_answer(answer)))
             reply = await self._reply()
         if reply.code != 235 and not 400 <= reply.code < 600:
             raise ProtocolError(f"the server answered AUTH with {reply.code}")
@@ -339,19 +337,3 @@ class Session:
     @staticmethod
     def _refused(what: str, reply: Reply) -> ReplyError:
         return refusal(what, reply)
-
-
-def _decode(challenge: str) -> bytes:
-    try:
-        return base64.b64decode(challenge, validate=True)
-    except (binascii.Error, ValueError):
-        raise ProtocolError("the server's AUTH challenge is not base64") from None
-
-
-def _redact(text: str, mechanism: Mechanism, login: Login) -> str:
-    """The server's words without our secret: some echo the line that they did not like."""
-    lines = (login.secret.encode(), mechanism.begin() or b"")
-    for secret in (login.secret, *(base64.b64encode(line).decode() for line in lines)):
-        if len(secret) > 3:  # less is in many a word, and a gap in one would give it away
-            text = text.replace(secret, "***")
-    return text

@@ -1,16 +1,20 @@
 """SASL mechanisms: what a client says to prove who it is.
 
 Pure: `begin` gives the first message, `answer` one to each challenge.  The
-session does the base64 and the commands (RFC 4954).
+base64 and the commands around it are the protocol's own (RFC 4954, 5034, 4643).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["Login", "Mechanism", "choose_mechanisms"]
+from ..errors import ProtocolError
+
+__all__ = ["Login", "Mechanism", "choose_mechanisms", "decode_challenge", "encode_answer", "redact"]
 
 # With a password, inside TLS: what every server stores well first.  In clear,
 # which only the caller can ask for: what does not show the password first.
@@ -81,3 +85,31 @@ def choose_mechanisms(offered: Iterable[str], login: Login, *, encrypted: bool) 
     known = _WITH_TOKEN if login.is_token else _INSIDE_TLS if encrypted else _IN_CLEAR
     available = {name.upper() for name in offered}
     return tuple(Mechanism(name, login) for name in known if name in available)
+
+
+def encode_answer(answer: bytes) -> str:
+    """What goes on the wire for a message of ours."""
+    return base64.b64encode(answer).decode("ascii")
+
+
+def decode_challenge(challenge: str) -> bytes:
+    """What the server's challenge says.
+
+    Raises:
+        ProtocolError: it is not base64.
+    """
+    try:
+        return base64.b64decode(challenge.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise ProtocolError("the server's challenge is not base64") from None
+
+
+def redact(text: str, login: Login) -> str:
+    """The server's words without our secret: some echo the line that they did not like."""
+    secret = login.secret.encode()
+    begun = [Mechanism(name, login).begin() or b"" for name in ("PLAIN", *_WITH_TOKEN)]
+    # The longest first: one may be a part of another.
+    for shown in sorted((login.secret, *map(encode_answer, (secret, *begun))), key=len, reverse=True):
+        if len(shown) > 3:  # less is in many a word, and a gap in one would give it away
+            text = text.replace(shown, "***")
+    return text

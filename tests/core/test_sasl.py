@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from asyncnet.smtp.auth import Login, Mechanism, choose_mechanisms
+import asyncnet
+from asyncnet.core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
 
 PASSWORD = Login("tim", "tanstaaftanstaaf")
 TOKEN = Login("user@example.com", "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==", True, "server.example.com", 143)
@@ -81,3 +82,22 @@ def test_no_secret_is_shown():
         assert PASSWORD.secret not in repr(thing)
         assert TOKEN.secret not in repr(thing)
     assert "PLAIN" in repr(Mechanism("PLAIN", PASSWORD))
+
+
+def test_what_goes_on_the_wire():
+    assert encode_answer(b"\0tim\0x") == "AHRpbQB4"
+    assert encode_answer(b"") == ""
+    assert decode_challenge("PDE4OT4=") == b"<189>"
+    assert decode_challenge(" ") == b""
+    with pytest.raises(asyncnet.ProtocolError, match="base64"):
+        decode_challenge("no such thing")
+
+
+def test_a_server_that_echoes_the_secret_does_not_get_it_into_our_words():
+    for login in (PASSWORD, TOKEN):
+        for mechanism in (Mechanism(name, login) for name in ("PLAIN", "XOAUTH2", "OAUTHBEARER")):
+            echoed = encode_answer(mechanism.begin() or b"")
+            assert redact(f"what is {echoed}?", login) == "what is ***?"
+        assert redact(f"not {login.secret}!", login) == "not ***!"
+        assert redact(encode_answer(login.secret.encode()), login) == "***"
+    assert redact("a word with an a", Login("tim", "a")) == "a word with an a"
