@@ -322,6 +322,9 @@ def test_the_index_leads_to_every_page():
     text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = [str(path.relative_to(ROOT / "docs")) for path in PAGES[1:] if path.parent.name != "reference"]
     assert not [page for page in pages if f"]({page})" not in text and page != "index.md"]
+    text = (ROOT / "docs" / "reference" / "index.md").read_text(encoding="utf-8")
+    names = {path.name for path in PAGES if path.parent.name == "reference"} - {"index.md"}
+    assert not [name for name in names if f"]({name})" not in text]
 
 
 def test_the_readme_shows_the_five_jobs():
