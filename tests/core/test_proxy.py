@@ -214,6 +214,7 @@ ANSWERS = {
     "garbage": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", asyncnet.ProtocolError),
     "no status": (b"HTTP/1.1 OK\r\n\r\n", asyncnet.ProtocolError),
     "endless": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5_000, asyncnet.ProtocolError),
+    "unauthorised": (b"HTTP/1.0 401 Unauthorized\r\n\r\n", asyncnet.AuthenticationError),
     "cut": (b"HTTP/1.1 200 OK\r\n", asyncnet.ConnectError),
     "nothing": (b"", asyncnet.ConnectError),
     "socks garbage": (b"HT", asyncnet.ProtocolError),

@@ -88,7 +88,7 @@ class Proxy:
     async def _connect(self, sock: socket.socket, host: str, port: int) -> None:
         await send_all(sock, connect_request(host, port, self.username, self.password))
         code, words = read_connect_answer(await receive_head(sock, _HEAD_LIMIT))
-        if code == 407:
+        if code in (401, 407):  # RFC 9110 section 15.5.8 has 407; tinyproxy 1.11 says 401 to a wrong password
             raise self._wants_login(code, words)
         if not 200 <= code < 300:
             raise self._refused(host, port, f"{code} {words}".strip())
