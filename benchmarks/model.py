@@ -187,9 +187,17 @@ class Case:
 
     def scaled(self, factor: float) -> Case:
         """The same case with more or less of what is only an amount: cycles where there are several, else the rest."""
-        names = ("cycles",) if int(self.settings.get("cycles", 1)) > 1 else ("messages", "total", "count")
-        changed = {name: max(1, round(self.number(name) * factor)) for name in names if name in self.settings}
+        names = ("cycles",) if int(self.settings.get("cycles", 1)) > 1 else AMOUNTS
+        changed = {name: _amount(self.number(name) * factor) for name in names if name in self.settings}
         return replace(self, settings={**self.settings, **changed})
+
+
+AMOUNTS = ("messages", "total", "count", "requests", "images", "turns")
+
+
+def _amount(wanted: float) -> int:
+    """Whole, at least one, and whole thousands where it is more: some things go by the thousand."""
+    return max(1, round(wanted)) if wanted <= 1000 else round(wanted / 1000) * 1000
 
 
 # Settings that tell the cases of a scenario apart, and how a title says them.

@@ -9,7 +9,7 @@ __all__ = ["SCENARIOS"]
 
 FETCH = Scenario(
     name="nntp-fetch",
-    summary="500 articles of 20 KiB by id over one connection with a round trip of 20 ms",
+    summary="500 articles of 20 KiB by id over one connection with a round trip of 20 ms, subject and body read",
     operation="message",
     roles=roles("nntp"),
     grid=({"count": 500, "rtt": 20},),

@@ -9,7 +9,7 @@ __all__ = ["SCENARIOS"]
 
 FETCH = Scenario(
     name="pop3-fetch",
-    summary="200 messages of 20 KiB over a link with a round trip of 20 ms, parsed",
+    summary="200 messages of 20 KiB over a link with a round trip of 20 ms, subject and body read",
     operation="message",
     roles=roles("pop3"),
     grid=({"count": 200, "rtt": 20},),

@@ -8,17 +8,17 @@ from ..jobs_mail import ReadJob
 
 
 async def _articles(job: ReadJob) -> None:
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     async with nntp.Client(job.host, job.port, ssl=False) as client:
         job.phase("fetch")
         async for outcome in client.fetch_many(job.ids):
-            if outcome.error is not None:
-                raise outcome.error
-            found[outcome.item] = outcome.value
+            if outcome.value is None:
+                raise outcome.error or ValueError(outcome.item)
+            found[outcome.item] = (outcome.value.headers["Subject"], outcome.value.body)
         job.phase("")
     for name in job.ids:
-        job.subjects.append(found[name].headers["Subject"])
-        job.bodies.append(found[name].body)
+        job.subjects.append(found[name][0])
+        job.bodies.append(found[name][1])
 
 
 def articles(job: ReadJob) -> None:

@@ -15,10 +15,10 @@ def articles(job: ReadJob) -> None:
     """One ARTICLE after the other."""
     with nntplib.NNTP(job.host, job.port, timeout=30) as client:
         job.phase("fetch")
-        articles = [client.article(name)[1].lines for name in job.ids]
+        for name in job.ids:
+            lines = client.article(name)[1].lines
+            blank = lines.index(b"")
+            subject = next(line for line in lines if line.startswith(b"Subject: "))
+            job.subjects.append(subject[9:].decode())
+            job.bodies.append(b"\n".join([*lines[blank + 1 :], b""]).decode())
         job.phase("")
-    for lines in articles:
-        blank = lines.index(b"")
-        subject = next(line for line in lines if line.startswith(b"Subject: "))
-        job.subjects.append(subject[9:].decode())
-        job.bodies.append(b"\n".join([*lines[blank + 1 :], b""]).decode())

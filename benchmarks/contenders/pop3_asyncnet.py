@@ -10,11 +10,10 @@ from ..jobs_mail import ReadJob
 async def _messages(job: ReadJob) -> None:
     async with pop3.Client(job.host, job.port, username="user", password="secret", ssl=False, starttls=False) as client:
         job.phase("fetch")
-        messages = [message async for message in client.messages()]
+        async for message in client.messages():
+            job.subjects.append(message["Subject"])
+            job.bodies.append(message.get_content())
         job.phase("")
-    for message in messages:
-        job.subjects.append(message["Subject"])
-        job.bodies.append(message.get_content())
 
 
 def messages(job: ReadJob) -> None:

@@ -15,12 +15,10 @@ def messages(job: ReadJob) -> None:
     client.user("user")
     client.pass_("secret")
     job.phase("fetch")
-    messages = []
     for number in range(1, len(client.list()[1]) + 1):
         _, lines, _ = client.retr(number)
-        messages.append(email.message_from_bytes(b"\r\n".join([*lines, b""]), policy=email.policy.default))
-    job.phase("")
-    client.quit()
-    for message in messages:
+        message = email.message_from_bytes(b"\r\n".join([*lines, b""]), policy=email.policy.default)
         job.subjects.append(message["Subject"])
         job.bodies.append(message.get_content())
+    job.phase("")
+    client.quit()
