@@ -77,7 +77,7 @@ async def passed(seconds: float) -> None:
 
 async def settled(resolver: Resolver) -> None:
     """Wait until no query is under way."""
-    while resolver.stats.pending:  # noqa: ASYNC110 - nobody else is told when that is so
+    while resolver.stats.pending:
         await asyncio.sleep(0)
 
 
@@ -612,7 +612,7 @@ async def test_a_stale_answer_outlives_servers_that_fail(make: Make, server: DNS
     for _ in range(2):
         assert (await resolver.lookup("old.example", "TXT"))[0].strings == (b"old",)
         await settled(resolver)
-    assert resolver.stats.failures >= 1
+    assert resolver.stats.failures == 1  # and for a while they are left alone
 
 
 # ---- coalescing

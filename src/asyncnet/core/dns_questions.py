@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..errors import Attempt, NoData, OperationTimeout, ResolveError, StateError
 from .dns_answer import Answer
 from .dns_result import Failure, Row, collect
 from .nameserver import Nameserver, parse_engine_server
-from .operation import ATTEMPT_TIMEOUT, Operation
+from .operation import ATTEMPT_TIMEOUT
 from .resolver_cache import ResolverCache
+from .shared_timeout import SharedTimeout
 
 if TYPE_CHECKING:
     from .dns_engine import Engine
     from .dns_tls import StreamDialer, TLSExchange
     from .dns_wire import WireEngine
 
-__all__ = ["Questions", "ResolverStats", "Result"]
+__all__ = ["Limit", "Questions", "ResolverStats", "Result"]
 
 Result: TypeAlias = "Answer[Any] | Failure"
 
@@ -37,6 +37,7 @@ Result: TypeAlias = "Answer[Any] | Failure"
 OWN_TYPES = frozenset({"SVCB", "TXT"})
 
 _TRIES = 3  # how often each name server is asked
+_RECHECK = 30.0  # seconds for which failing servers are left alone if there is a stale answer (RFC 8767 section 5)
 _PATIENCE = 2.0  # seconds before a question is repeated, at most
 
 
@@ -67,15 +68,28 @@ class ResolverStats:
     pending: int = 0
 
 
+class Limit(NamedTuple):
+    """How long an asker waits.
+
+    Attributes:
+        began: when he began, by the loop's clock.
+        timeout: seconds.
+    """
+
+    began: float
+    timeout: float
+
+
 class _Flight:
     """A query under way and who waits for it."""
 
-    __slots__ = ("key", "started", "waiters")
+    __slots__ = ("key", "over", "started", "waiters")
 
-    def __init__(self, key: tuple[str, str], *waiters: asyncio.Future[Result]) -> None:
+    def __init__(self, key: tuple[str, str], started: float) -> None:
         self.key = key
-        self.started = time.monotonic()
-        self.waiters = dict.fromkeys(waiters)  # in the order in which they came
+        self.started = started
+        self.over = False
+        self.waiters: dict[asyncio.Future[Result], None] = {}  # in the order in which they came
 
 
 class Questions:
@@ -103,8 +117,12 @@ class Questions:
         self._patience = min(_PATIENCE, (timeout or ATTEMPT_TIMEOUT) / 2.5)
         self._cache: ResolverCache[Result] = ResolverCache(cache_size, stale_for)
         self._flights: dict[tuple[str, str], _Flight] = {}  # those that may be joined
-        self._under_way: dict[_Flight, None] = {}  # all of them, the oldest in front
-        self._timer: asyncio.TimerHandle | None = None
+        self._orphans: dict[_Flight, None] = {}  # those from before the cache was cleared
+        self._attempts: SharedTimeout[_Flight] = SharedTimeout(loop, ATTEMPT_TIMEOUT, self._give_up)
+        self._timeout = timeout
+        self._patient: SharedTimeout[asyncio.Future[Result]] | None = None
+        if timeout is not None:
+            self._patient = SharedTimeout(loop, timeout, partial(self._time_out, timeout=timeout))
         self._dropped = False
         self._nobodys = contextvars.Context()
         self._engine: Engine | None = None
@@ -115,7 +133,7 @@ class Questions:
     def stats(self) -> ResolverStats:
         return ResolverStats(
             self.hits, self.stale_hits, self.misses, self.coalesced, self.queries, self.failures,
-            self._cache.evicted, len(self._cache), len(self._under_way),
+            self._cache.evicted, len(self._cache), len(self._flights) + len(self._orphans),
         )  # fmt: skip
 
     def ask(self, name: str, type: str) -> Result | asyncio.Future[Result]:
@@ -123,7 +141,7 @@ class Questions:
         if self._dropped:
             return Failure(StateError, "the resolver was closed")
         key = (name, type)
-        now = time.monotonic()
+        now = self._loop.time()
         entry = self._cache.get(key, now)
         if entry is not None:
             self.hits += 1
@@ -131,7 +149,7 @@ class Questions:
                 return _aged(entry.value, entry.expires - now)
             self.stale_hits += 1
             if key not in self._flights:
-                self._send(_Flight(key))
+                self._send(_Flight(key, now))
             return _aged(entry.value, 0.0)
         self.misses += 1
         future: asyncio.Future[Result] = self._loop.create_future()
@@ -140,7 +158,9 @@ class Questions:
             self.coalesced += 1
             flight.waiters[future] = None
         else:
-            self._send(_Flight(key, future))
+            flight = _Flight(key, now)
+            flight.waiters[future] = None
+            self._send(flight)
         return future
 
     def leave(self, asker: asyncio.Future[Result], name: str, type: str) -> None:
@@ -149,21 +169,51 @@ class Questions:
         if flight is not None:
             flight.waiters.pop(asker, None)
 
-    def limit(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> asyncio.TimerHandle | None:
-        """Let one asker go at its operation's deadline; the query goes on for the others, and for the cache."""
-        if operation.deadline is None:
+    async def answer(self, name: str, type: str, limit: Limit | None) -> Result:
+        """What is known, or will be: a failure is a result, and so is that the time is over.
+
+        Args:
+            name: absolute, in small letters, without the final dot.
+            type: the name of a record type.
+            limit: how long to wait; ``None`` for as long as the query takes.
+        """
+        result = self.ask(name, type)
+        if not isinstance(result, asyncio.Future):
+            return result
+        asker, timer = result, None
+        if limit is not None:
+            if self._patient is not None and limit.timeout == self._timeout and limit.began >= self._patient.latest:
+                self._patient.add(asker, limit.began)
+            else:
+                timer = self.limit(asker, limit)
+        try:
+            return await asker
+        except BaseException:
+            self.leave(asker, name, type)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            elif self._patient is not None:
+                self._patient.discard(asker)
+
+    def limit(self, asker: asyncio.Future[Result], limit: Limit | None) -> asyncio.TimerHandle | None:
+        """Let one asker go when its time is over; the query goes on for the others, and for the cache."""
+        if limit is None:
             return None
         # A cancelled timer stays with the loop for a while, and its context with it.
-        return self._loop.call_at(operation.deadline, self._time_out, asker, name, operation, context=self._nobodys)
+        return self._loop.call_at(
+            limit.began + limit.timeout, self._time_out, asker, limit.timeout, context=self._nobodys
+        )
 
-    def _time_out(self, asker: asyncio.Future[Result], name: str, operation: Operation) -> None:
+    def _time_out(self, asker: asyncio.Future[Result], timeout: float) -> None:
         if not asker.done():
-            failure = Failure(OperationTimeout, f"no answer for {name} within {operation.timeout:g} s")
-            asker.set_result(self._explained(failure, operation.elapsed))
+            asker.set_result(self._explained(Failure(OperationTimeout, f"no answer within {timeout:g} s"), timeout))
 
     def clear(self) -> None:
         """Forget all answers; queries under way are still answered, but not kept and not joined."""
         self._cache.clear()
+        self._orphans.update(dict.fromkeys(self._flights.values()))
         self._flights.clear()
         if self._engine is not None:
             self._engine.forget()
@@ -172,10 +222,13 @@ class Questions:
         """End everything now; whoever still waits gets a `StateError`."""
         self._dropped = True
         self._cache.clear()
-        if self._loop.is_closed():
-            self._under_way.clear()  # nobody is left to be told
-        while self._under_way:
-            self._finish(next(iter(self._under_way)), Failure(StateError, "the resolver was closed"))
+        self._attempts.clear()
+        if self._patient is not None:
+            self._patient.clear()
+        for flight in self._under_way():
+            if self._loop.is_closed():
+                flight.waiters.clear()  # nobody is left to be told
+            self._finish(flight, Failure(StateError, "the resolver was closed"))
         if self._engine is not None:
             self._engine.drop()
         if self._wire is not None:
@@ -196,9 +249,7 @@ class Questions:
     def _send(self, flight: _Flight) -> None:
         self.queries += 1
         self._flights[flight.key] = flight
-        self._under_way[flight] = None
-        if self._timer is None:
-            self._watch(ATTEMPT_TIMEOUT)
+        self._attempts.add(flight, flight.started)
         name, type = flight.key
         try:
             self._engine_for(type).ask(name, type, partial(self._answered, flight))
@@ -238,40 +289,24 @@ class Questions:
             )
         return self._engine
 
-    def _watch(self, delay: float) -> None:
-        # c-ares has time limits of its own, which grow with each try; this one is the last word.  All queries
-        # have the same limit, so that one timer for the oldest will do: a timer each costs as much as a query.
-        self._timer = self._loop.call_later(delay, self._give_up, context=self._nobodys)
+    def _give_up(self, flight: _Flight) -> None:
+        # c-ares has time limits of its own, which grow with each try; this one is the last word.
+        name, type = flight.key
+        self._answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
 
-    def _give_up(self) -> None:
-        self._timer = None
-        end = time.monotonic() - ATTEMPT_TIMEOUT
-        for flight in list(self._under_way):
-            if flight.started > end:
-                self._watch(flight.started - end)
-                break
-            name, type = flight.key
-            self._answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
+    def _under_way(self) -> list[_Flight]:
+        """All queries."""
+        return [*self._orphans, *self._flights.values()]
 
     def _answered(self, flight: _Flight, outcome: list[Row] | Failure) -> None:
-        if flight not in self._under_way:
+        if flight.over:
             return  # it was given up
-        name, type = flight.key
-        elapsed = time.monotonic() - flight.started
-        result: Result
-        if isinstance(outcome, Failure):
-            result = self._explained(outcome, elapsed)
-        else:
-            try:
-                result = collect(name, type, outcome)
-            except ValueError as error:
-                result = self._explained(Failure(ResolveError, str(error)), elapsed)
-            else:
-                if not result.records:
-                    alias = "" if result.canonical_name == result.name else f" (an alias of {result.canonical_name})"
-                    result = self._explained(Failure(NoData, f"{name}{alias} has no {type} record"), elapsed)
+        now = self._loop.time()
+        result = _judged(flight.key, outcome)
+        if isinstance(result, Failure):
+            result = self._explained(result, now - flight.started)
         if self._flights.get(flight.key) is flight:
-            self._keep(flight.key, result)
+            self._keep(flight.key, result, now)
         self._finish(flight, result)
 
     def _explained(self, failure: Failure, elapsed: float) -> Failure:
@@ -280,26 +315,43 @@ class Questions:
         attempts = (Attempt(", ".join(servers), failure.message, elapsed=elapsed),)
         return replace(failure, message=f"{failure.message}; asked {' and '.join(servers)}", attempts=attempts)
 
-    def _keep(self, key: tuple[str, str], result: Result) -> None:
-        now = time.monotonic()
+    def _keep(self, key: tuple[str, str], result: Result, now: float) -> None:
         if isinstance(result, Answer):
             self._cache.put(key, result, min(result.ttl, self._max_ttl), now)
         elif result.negative:
             self._cache.put(key, result, self._negative_ttl, now, stale=False)
         else:
-            # A stale answer stays while the servers fail: that is what it is for (RFC 8767 section 4).
             self.failures += 1
+            # A stale answer stays while the servers fail: that is what it is for (RFC 8767 section 4).
+            stale = self._cache.get(key, now)
+            if stale is not None:
+                stale.expires = min(now + _RECHECK, stale.until)
 
     def _finish(self, flight: _Flight, result: Result) -> None:
-        self._under_way.pop(flight, None)
+        flight.over = True
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
-        if not self._under_way and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        else:
+            self._orphans.pop(flight, None)
+        self._attempts.discard(flight)
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_result(result)
+
+
+def _judged(key: tuple[str, str], outcome: list[Row] | Failure) -> Result:
+    """What the answer section says about the question."""
+    if isinstance(outcome, Failure):
+        return outcome
+    name, type = key
+    try:
+        answer = collect(name, type, outcome)
+    except ValueError as error:
+        return Failure(ResolveError, str(error))
+    if answer.records:
+        return answer
+    alias = "" if answer.canonical_name == answer.name else f" (an alias of {answer.canonical_name})"
+    return Failure(NoData, f"{name}{alias} has no {type} record")
 
 
 def _aged(result: Result, left: float) -> Result:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeAlias
 
 from ..errors import NameNotFound, NoData, ResolveError
 from .address import check_host, parse_literal
 from .dns_answer import Answer
-from .dns_questions import Questions, Result
+from .dns_questions import Limit, Questions, Result
 from .dns_records import AAAA, A
 from .dns_result import Failure
 from .name_files import NameFiles
@@ -28,6 +28,7 @@ IPAddress: TypeAlias = "IPv4Address | IPv6Address"
 
 FILE_TTL = 86_400.0  # seconds: what needs no server holds until the files change
 _SECOND_FAMILY = 3.0  # seconds that the other family may lag behind the first that gave addresses
+_NOT_PLAIN = ("localhost", "invalid", ".", *"0123456789")
 _LOOPBACK: dict[str, tuple[IPAddress, ...]] = {"A": (IPv4Address("127.0.0.1"),), "AAAA": (IPv6Address("::1"),)}
 
 
@@ -49,7 +50,7 @@ class NameSearch:
         search: tuple[str, ...] | None,
         ndots: int | None,
     ) -> None:
-        self._questions = questions
+        self.questions = questions
         self._files = files
         self._search = search
         self._ndots = ndots
@@ -128,32 +129,30 @@ class NameSearch:
     async def _has_other_family(self, operation: Operation, whole: str, type: str) -> bool:
         return isinstance(await self._ask(operation, whole, "AAAA" if type == "A" else "A"), Answer)
 
-    async def _ask(self, operation: Operation, whole: str, type: str) -> Result:
-        result = self._questions.ask(whole, type)
-        if not isinstance(result, asyncio.Future):
-            return result
-        timer = self._questions.limit(result, whole, operation)
-        try:
-            return await result
-        except BaseException:
-            self._questions.leave(result, whole, type)
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
+    def _ask(self, operation: Operation, whole: str, type: str) -> Coroutine[Any, Any, Result]:
+        return self.questions.answer(whole, type, _limit(operation))
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name can only mean one question: no address, no special name, nothing to complete it with."""
+        return (
+            time.monotonic() < self._files.due
+            and not (self._files.config.domains if self._search is None else self._search)
+            and not name.endswith(_NOT_PLAIN)
+            and ":" not in name
+        )
 
     async def _ask_both(self, operation: Operation, whole: str) -> list[Result]:
         """The results of both families; one may be missing that lags behind the other with addresses."""
-        asked = [self._questions.ask(whole, type) for type in ("A", "AAAA")]
+        asked = [self.questions.ask(whole, type) for type in ("A", "AAAA")]
         pending = {result for result in asked if isinstance(result, asyncio.Future)}
         found = any(isinstance(result, Answer) for result in asked)
-        timers = [self._questions.limit(future, whole, operation) for future in pending]
+        timers = [self.questions.limit(future, _limit(operation)) for future in pending]
         try:
             await _all_or_enough(operation, pending, found)
         except BaseException:
             for result, type in zip(asked, ("A", "AAAA"), strict=True):
                 if isinstance(result, asyncio.Future):
-                    self._questions.leave(result, whole, type)
+                    self.questions.leave(result, whole, type)
             raise
         finally:
             for timer in timers:
@@ -198,6 +197,10 @@ async def _all_or_enough(operation: Operation, pending: set[asyncio.Future[Resul
         if not done:
             return
         found = found or any(isinstance(future.result(), Answer) for future in done)
+
+
+def _limit(operation: Operation) -> Limit | None:
+    return None if operation.timeout is None else Limit(operation.started, operation.timeout)
 
 
 def _value(future: asyncio.Future[Result]) -> Result | None:

@@ -26,7 +26,7 @@ from .address_order import sort_destinations
 from .client import BaseClient
 from .dns_answer import Answer
 from .dns_decode import require_dnspython
-from .dns_questions import Questions, ResolverStats
+from .dns_questions import Limit, Questions, ResolverStats
 from .dns_records import check_type
 from .happy_eyeballs import source_address
 from .loop_scope import current_scope
@@ -167,6 +167,10 @@ class Resolver(BaseClient):
         if self._files is not None:
             self._files.drop()
 
+    def _is_unwatched(self) -> bool:
+        """Whether it may be used here and now, and nobody wants to know how long what takes."""
+        return self._state == "open" and asyncio.get_running_loop() is self._loop and current_trace() is None
+
     def _limit(self, operation: Operation, timeout: Timeout) -> None:
         # Set inside the operation, so that it makes no timeout scope: that costs as much as all else here does,
         # and each wait for an answer has a timer of its own, which knows who was asked.
@@ -197,14 +201,7 @@ class Resolver(BaseClient):
         """
         now = time.monotonic()
         known = self._ordered.get((host, family), now)
-        if (
-            known is not None
-            and self._files is not None
-            and now < self._files.due
-            and current_trace() is None
-            and self._state == "open"
-            and asyncio.get_running_loop() is self._loop
-        ):
+        if known is not None and self._files is not None and now < self._files.due and self._is_unwatched():
             self._ordered_hits += 1
             return known.value
         name = check_host(host)
@@ -244,10 +241,27 @@ class Resolver(BaseClient):
             require_dnspython("the record type SVCB")
         if type == "PTR" and parse_literal(whole) is not None:
             raise ValueError(f"{whole} is an address, not a name: reverse() finds its names")
+        if self._is_unwatched() and self._names.is_plain(whole):
+            return await self._lookup_plain(whole, type, name, choose_timeout(timeout, self._timeout))
         async with self._begin("lookup", None, peer=f"{name} {type}") as operation:
             self._limit(operation, timeout)
             with operation.span("resolve", name=whole, type=type):
                 return await self._names.records(operation, whole, type)
+
+    async def _lookup_plain(self, whole: str, type: str, name: str, timeout: float | None) -> Answer[Any]:
+        # The way of nearly all lookups: one question, and nobody traces it.  An operation would cost as much as
+        # all of ours does, and has nothing to do but to explain a failure.
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        limit = None if timeout is None else Limit(began, timeout)
+        result = await self._names.questions.answer(whole, type, limit)
+        if isinstance(result, Answer):
+            return result
+        error = result.error()
+        operation = Operation("dns", "lookup", peer=f"{name} {type}", timeout=timeout)
+        operation.started = began
+        operation.explain(error)
+        raise error
 
     async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
         """The names of an address.

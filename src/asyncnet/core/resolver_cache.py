@@ -64,8 +64,9 @@ class ResolverCache(Generic[V]):
             self._entries.pop(key, None)
             return
         expires = now + lifetime
+        if key in self._entries:
+            self._entries.move_to_end(key)
         self._entries[key] = Entry(value, expires, expires + self._stale_for if stale else expires)
-        self._entries.move_to_end(key)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
             self.evicted += 1
