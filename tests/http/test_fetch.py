@@ -426,7 +426,11 @@ async def test_https():
 
 
 async def test_plain_text_on_a_tls_port():
-    with testing.HTTPServer({"*": "x"}) as server:
+    async def greet(reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await testing.until_gone(reader)
+
+    with testing.HTTPServer(script=greet) as server:
         with pytest.raises(asyncnet.TLSError):
             await http.fetch(server.url().replace("http://", "https://"))
 
@@ -464,7 +468,7 @@ async def test_a_pooled_connection_serves_its_own_kind_only():
 
 
 async def test_the_trace_tells_the_story():
-    routes = {"/": [testing.Response(503), testing.Response(302, {"Location": "/end"})], "/end": "x"}
+    routes = {"/": [testing.Response(503), testing.Response(302, {"Location": "/end"})], "/end": b"x" * 5_000_000}
     with testing.HTTPServer(routes) as server, asyncnet.trace() as trace:
         await http.fetch(server.url().replace("http://", "http://user:secret@"), headers={"X-Key": "secret"})
         names = [span.name for span in trace.spans]

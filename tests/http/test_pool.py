@@ -59,7 +59,9 @@ DIALER = asyncnet.Dialer()
 
 async def acquire(pool: Pool, host: str = "a", **more) -> Lease:
     async with Operation("http", "test", timeout=5) as operation:
-        return await pool.acquire(operation, "http", host, 80, dialer=DIALER, context=None, **more)
+        station = pool.station("http", host, 80, DIALER, None)
+        taken = None if more.get("fresh") else pool.take(station)
+        return taken or await pool.acquire(operation, station, **more)
 
 
 async def turn() -> None:

@@ -56,8 +56,10 @@ async def fetch_page(engine: Engine, operation: Operation, request: Request, *, 
 
 async def read_page(response: Response, operation: Operation) -> Page:
     """Read the rest of a response and make a page of it."""
-    with operation.span("transfer"):
-        content = await response.read()
+    content = response._take()
+    if content is None:
+        with operation.span("transfer"):
+            content = await response.read()
     return Page(
         url=response.url,
         status=response.status,

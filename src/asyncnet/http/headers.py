@@ -37,8 +37,10 @@ class Headers(Mapping[str, str]):
     @classmethod
     def from_raw(cls, raw: Sequence[tuple[bytes, bytes]]) -> Self:
         """Fields as they came; they are decoded when somebody looks."""
-        headers = cls()
+        headers = cls.__new__(cls)
         headers._raw = raw
+        headers._pairs = ()
+        headers._built = None
         return headers
 
     @property

@@ -96,7 +96,7 @@ class Journey:
         while True:
             try:
                 response = await self._send()
-                if not await self._goes_on(response):
+                if (response.status < 300 and not response._sets_cookies) or not await self._goes_on(response):
                     response.attempts = (*self._attempts, self._attempt(""))
                     value = await consume(response)
                     self._engine.budget.succeeded(self._url.origin)
@@ -122,21 +122,21 @@ class Journey:
         dialer = request.dialer if request.route is None else request.route(url)
         if self._engine.rates is not None:
             await self._keep_rate(self._engine.rates)
-        lease = await self._engine.pool.acquire(
-            operation,
-            url.scheme,
-            url.host,
-            url.port,
-            dialer=dialer,
-            context=None if url.scheme == "http" else self._context(dialer),
-            server_hostname=request.server_hostname if self._trusted else None,
-            fresh=self._fresh,
-        )
+        pool = self._engine.pool
+        context = None if url.scheme == "http" else self._context(dialer)
+        name = request.server_hostname if self._trusted else None
+        station = pool.station(url.scheme, url.host, url.port, dialer, context, name)
+        lease = None if self._fresh else pool.take(station)
+        if lease is None:
+            lease = await pool.acquire(operation, station, fresh=self._fresh)
         unsafe = self._method not in _SAFE
         try:
             with operation.span("request", method=self._method, url=self._text, reused=lease.reused):
                 operation.maybe_done = unsafe
-                answer = await self._exchange(lease.connection, wire_request)
+                if request.idle_timeout is None or body is not None:  # an upload may well take longer
+                    answer = await lease.connection.exchange(wire_request)
+                else:
+                    answer = await self._exchange(lease.connection, wire_request, request.idle_timeout)
                 operation.maybe_done = False
         except BaseException as error:
             self._written = lease.connection.written
@@ -170,10 +170,7 @@ class Journey:
             with self._operation.span("rate", seconds=round(delay, 3)):
                 await asyncio.sleep(delay)
 
-    async def _exchange(self, connection: WireConnection, request: WireRequest) -> WireResponse:
-        idle = self._request.idle_timeout
-        if idle is None or request.body is not None:  # an upload may well take longer
-            return await connection.exchange(request)
+    async def _exchange(self, connection: WireConnection, request: WireRequest, idle: float) -> WireResponse:
         try:
             async with asyncio.timeout(idle) as limit:
                 return await connection.exchange(request)
@@ -186,6 +183,9 @@ class Journey:
         """Cookies, credentials and conditions for this hop."""
         request = self._request
         fields: list[tuple[str, str]] = []
+        if not self._jar and not request.cookies and request.auth is None and request.since is None:
+            self._sent_cookies = None
+            return fields
         cookies = [request.cookies] if request.cookies and self._trusted else []
         self._sent_cookies = None if self._jar is None else self._jar.header(self._url, time.time())
         if self._sent_cookies:

@@ -110,29 +110,24 @@ class Pool:
         waiting = sum(len(station.waiting) for station in self._in_line.values())
         return PoolStats(self._taken_count + self._idle_count, self._idle_count, waiting, self._opened, self._reused)
 
-    async def acquire(
+    def station(
         self,
-        operation: Operation,
         scheme: str,
         host: str,
         port: int,
-        *,
         dialer: Dialer,
         context: _ssl.SSLContext | None,
         server_hostname: str | None = None,
-        fresh: bool = False,
-    ) -> Lease:
-        """Lend a connection: one that stands, or a new one as soon as there is a place.
+    ) -> _Station:
+        """The place of an origin's connections; ask for it anew each time.
 
         Args:
-            operation: whose deadline and trace it belongs to.
             scheme: with host and port, to whom.
             host: canonical.
             port: its port.
-            dialer: who opens it.
+            dialer: who opens them.
             context: for TLS, ``None`` for none.
             server_hostname: the name to verify in place of the host.
-            fresh: take none that was used before.
         """
         if self._closed:
             raise StateError("the connection pool is closed")
@@ -143,8 +138,29 @@ class Pool:
             # The station holds both, so the identities stand as long as the key.
             origin = Origin(scheme, host, port, dialer, context, server_hostname)
             station = self._stations[key] = _Station(key, origin)
-        connection = self._take_idle(station) if station.idle and not fresh else None
-        if connection is not None or self._has_place(station):
+        return station
+
+    def take(self, station: _Station) -> Lease | None:
+        """Lend a connection that stands, ``None`` if none does."""
+        while station.idle:
+            connection, _ = station.idle.pop()  # the last used is the likeliest to stand
+            self._idle_count -= 1
+            if connection.reusable:
+                self._take_place(station)
+                return self._lend(station, connection, True)
+            self._discard(connection)
+        return None
+
+    async def acquire(self, operation: Operation, station: _Station, *, fresh: bool = False) -> Lease:
+        """Lend a new connection as soon as there is a place, or one that is given back while it waits.
+
+        Args:
+            operation: whose deadline and trace it belongs to.
+            station: as `station` has just given it.
+            fresh: take none that was used before.
+        """
+        connection = None
+        if self._has_place(station):
             self._take_place(station)
         else:
             with operation.span("pool", origin=str(station.origin)):
@@ -154,9 +170,12 @@ class Pool:
                 connection = None
         if connection is None:
             return await self._open(operation, station)
-        self._reused += 1
+        return self._lend(station, connection, True)
+
+    def _lend(self, station: _Station, connection: WireConnection, reused: bool) -> Lease:
+        self._reused += reused
         self._busy.add(connection)
-        return Lease(self, station, connection, True)
+        return Lease(self, station, connection, reused)
 
     async def _open(self, operation: Operation, station: _Station) -> Lease:
         try:
@@ -170,8 +189,7 @@ class Pool:
             connection.abort()
             raise StateError("the connection pool was closed")
         self._opened += 1
-        self._busy.add(connection)
-        return Lease(self, station, connection, False)
+        return self._lend(station, connection, False)
 
     # ---- places
 
@@ -235,15 +253,6 @@ class Pool:
         return connection
 
     # ---- idle connections
-
-    def _take_idle(self, station: _Station) -> WireConnection | None:
-        while station.idle:
-            connection, _ = station.idle.pop()  # the last used is the likeliest to stand
-            self._idle_count -= 1
-            if connection.reusable:
-                return connection
-            self._discard(connection)
-        return None
 
     def _give_back(self, station: _Station, connection: WireConnection, fit: bool) -> None:
         self._busy.discard(connection)

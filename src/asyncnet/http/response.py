@@ -109,15 +109,6 @@ class Response:
 
     async def read(self) -> bytes:
         """The rest of the content in one; raises as `receive` does."""
-        if self._size == 0 and not self._coded:
-            content = self._wire.take()  # a short one came together with its head
-            if content is not None:
-                self._size = len(content)
-                if self._max_bytes is not None and self._size > self._max_bytes:
-                    self._lease.drop()
-                    raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")
-                self._lease.release()
-                return content
         pieces = []
         while piece := await self.receive():
             pieces.append(piece)
@@ -127,6 +118,20 @@ class Response:
         """Iterate over the content as `receive` gives it."""
         while piece := await self.receive():
             yield piece
+
+    def _take(self) -> bytes | None:
+        """All of the content, if it came together with the head and needs no decompression."""
+        if self._coded or self._size:
+            return None
+        content = self._wire.take()
+        if content is None:
+            return None
+        self._size = len(content)
+        if self._max_bytes is not None and self._size > self._max_bytes:
+            self._lease.drop()
+            raise LimitExceeded(f"the content is longer than max_bytes={self._max_bytes}", phase="transfer")
+        self._lease.release()
+        return content
 
     def _drop(self) -> None:
         """Drop the connection if the content has not been read to its end."""

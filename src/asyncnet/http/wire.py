@@ -40,7 +40,7 @@ class Origin:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost a third of a microsecond for each field
 class WireRequest:
     """One request, ready to be written.
 
