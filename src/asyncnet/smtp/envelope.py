@@ -10,9 +10,10 @@ from __future__ import annotations
 import email.header
 import email.policy
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from email.headerregistry import AddressHeader
+from email.headerregistry import Address, AddressHeader
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from .mailbox import MailboxLike, check_address, parse_mailbox, parse_mailboxes
@@ -27,6 +28,7 @@ _PLAIN = re.compile(
     r"\s*(?:[A-Za-z0-9 ._'-]*<([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)>|([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+))\s*"
 )
 
+_SHORT = 512  # characters of a header that is remembered
 _LOST = ("invalid address", "invalid mailbox", "missing '.' between words")
 
 Notify: TypeAlias = Literal["success", "failure", "delay", "never"]
@@ -167,24 +169,34 @@ def _envelope(sender: str, recipients: list[str]) -> Envelope:
     return Envelope(sender, everybody, not (sender.isascii() and all(map(str.isascii, everybody))))
 
 
-def _addresses(name: str, value: Any) -> Iterator[str]:
+def _addresses(name: str, value: Any) -> Iterable[str]:
     """The addresses of a header's value, whatever kind of message it comes from."""
     if not isinstance(value, AddressHeader):
         text = str(value)  # a str, or an email.header.Header of the old kind
-        if "=?" not in text:
-            parts = [_PLAIN.fullmatch(part) for part in text.split(",")]
-            if all(parts):
-                yield from (check_address(part[1] or part[2], name) for part in parts if part is not None)
-                return
+        plain = _plain_addresses(name, text) if len(text) <= _SHORT else None
+        if plain is not None:
+            return plain
         value = _parse(name, text)
     # The parser of the standard library makes the best of what it is given, and drops the rest of it.
     if any(defect in str(found) for found in value.defects for defect in _LOST):
         raise ValueError(f"the header {name.capitalize()} does not hold addresses only: {str(value)!r:.80}")
-    for address in value.addresses:
-        spec = address.addr_spec if address.domain else address.username
-        if not address.domain and "@" in spec:
-            raise ValueError(f"the header {name.capitalize()} hides an address in an encoded word: {spec!r}")
-        yield check_address(spec, f"the header {name.capitalize()}")
+    return [_checked(name, address) for address in value.addresses]
+
+
+def _checked(name: str, address: Address) -> str:
+    spec = address.addr_spec if address.domain else address.username
+    if not address.domain and "@" in spec:
+        raise ValueError(f"the header {name.capitalize()} hides an address in an encoded word: {spec!r}")
+    return check_address(spec, f"the header {name.capitalize()}")
+
+
+@lru_cache(4096)  # those who send much send from the same address, and to the same people again
+def _plain_addresses(name: str, text: str) -> tuple[str, ...] | None:
+    """The addresses of a header that needs no parser, ``None`` if it does."""
+    parts = [_PLAIN.fullmatch(part) for part in text.split(",")]
+    if "=?" in text or not all(parts):
+        return None
+    return tuple([check_address(part[1] or part[2], name) for part in parts if part is not None])
 
 
 def _parse(name: str, text: str) -> Any:

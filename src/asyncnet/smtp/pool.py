@@ -285,7 +285,7 @@ class Pool(BaseClient):
         task.add_done_callback(self._partings.pop)
 
     def _arm_sweeper(self) -> None:
-        if self._idle_timeout is not None and self._sweeper is None and self._lanes.idle and self._loop is not None:
+        if self._sweeper is None and self._idle_timeout is not None and self._lanes.idle and self._loop is not None:
             self._sweeper = self._loop.call_later(self._idle_timeout, self._sweep)
 
     def _sweep(self) -> None:

@@ -46,17 +46,18 @@ class ReplyQueue:
     def _take_lines(self, data: bytes) -> None:
         lines = (self._tail + data).split(b"\n")
         self._tail = lines.pop()
+        parser, known, ready = self._parser, self._known, self.ready
+        whole = parser.idle
         for line in lines:
-            if line.endswith(b"\r"):
-                line = line[:-1]
-            whole = self._parser.idle
-            reply = self._known.get(line) if whole else None
-            if reply is None:
-                reply = self._parser.feed_line(line)
-                if reply is None:
-                    continue
-                if whole and len(line) <= _MAX_KNOWN_LINE and len(self._known) < _MAX_KNOWN:
-                    self._known[line] = reply
-            self.ready.append(reply)
+            if whole and (reply := known.get(line)) is not None:
+                ready.append(reply)
+                continue
+            begins = whole
+            answer = parser.feed_line(line[:-1] if line.endswith(b"\r") else line)
+            whole = answer is not None
+            if answer is not None:
+                ready.append(answer)
+                if begins and len(line) <= _MAX_KNOWN_LINE and len(known) < _MAX_KNOWN:
+                    known[line] = answer
         if len(self._tail) > _MAX_LINE:
             raise LimitExceeded(f"a line of more than {_MAX_LINE:,} bytes")
