@@ -8,7 +8,7 @@ costs next to nothing and loads no engine, not even asyncio.
 # Type checkers take this name for typing.TYPE_CHECKING; importing typing itself would cost more than this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import dns, errors, http, pop3, smtp, tcp, testing, udp
+    from . import dns, errors, ftp, http, nntp, pop3, smtp, tcp, testing, udp
     from .core.dialer import Dialer, use
     from .core.loop_scope import close
     from .core.otel import to_opentelemetry
@@ -60,7 +60,9 @@ __all__ = [
     "close",
     "dns",
     "errors",
+    "ftp",
     "http",
+    "nntp",
     "pop3",
     "public_only",
     "run",
@@ -73,7 +75,7 @@ __all__ = [
     "use",
 ]
 
-_NAMESPACES = frozenset({"dns", "errors", "http", "pop3", "smtp", "tcp", "testing", "udp"})
+_NAMESPACES = frozenset({"dns", "errors", "ftp", "http", "nntp", "pop3", "smtp", "tcp", "testing", "udp"})
 
 _HOMES = {
     "Dialer": "core.dialer",

@@ -215,6 +215,15 @@ async def test_receiver_is_told_when_the_stream_is_aborted_meanwhile() -> None:
             await receiving
 
 
+async def test_receiver_is_told_when_the_stream_is_closed_meanwhile() -> None:
+    async with scripted(Stall()) as stream:
+        receiving = asyncio.create_task(stream.receive())
+        await asyncio.sleep(0)
+        await stream.close()
+        with pytest.raises(asyncnet.StateError, match="closed"):
+            await receiving
+
+
 # ---- cancellation and time
 
 

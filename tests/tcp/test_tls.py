@@ -155,6 +155,21 @@ async def test_garbage_after_the_handshake_is_a_protocol_error(
             await spoiler.close(grace=0)
 
 
+async def test_closing_loses_nothing_that_was_sent(server_context: ssl.SSLContext, trust: ssl.SSLContext) -> None:
+    """The server's session tickets lie unread when we close: the kernel would reset the connection for them."""
+    received: list[int] = []
+
+    async def slow(stream: asyncnet.tcp.Stream) -> None:
+        await asyncio.sleep(0)
+        received.append(sum([len(chunk) async for chunk in stream]))
+
+    async with asyncnet.tcp.Server(slow, ssl=server_context) as server:
+        for _ in range(5):
+            async with asyncnet.tcp.Client("127.0.0.1", server.port, ssl=trust) as stream:
+                await stream.send(bytes(500_000))
+    assert received == [500_000] * 5
+
+
 # ---- STARTTLS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl as _ssl
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
 
 __all__ = ["Connection"]
+
+_LINGER = 2.0  # seconds for the peer to take what was sent and to close
 
 
 class Connection(BaseClient):
@@ -115,8 +118,23 @@ class Connection(BaseClient):
         wire = self._wire
         if wire is not None and not wire.lost:
             self._send_close_notify(wire)
+            if not wire.eof and (wire.tls is not None or wire.size):
+                await self._linger(wire)
             wire.transport.close()
             await wire.wait_closed()
+
+    async def _linger(self, wire: Wire) -> None:
+        """Let the peer close first: a socket that is closed with bytes unread is reset, and what was sent may be lost.
+
+        TLS 1.3 sends session tickets whenever it likes, so that there may always be such bytes.
+        """
+        wire.wake_reader()
+        wire.transport.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while not wire.eof:
+                    wire.discard()
+                    await wire.wait_readable()
 
     def _drop(self) -> None:
         wire = self._wire

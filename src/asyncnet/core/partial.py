@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,11 +118,11 @@ class PartFile:
         if needed + _RESERVE > free:
             raise OSError(errno.ENOSPC, f"{needed:,} bytes are to come and {free:,} are free", str(self.path.parent))
 
-    def append(self, pieces: list[bytes], hashers: Iterable[Hasher] = ()) -> None:
+    def append(self, pieces: Sequence[bytes | memoryview], hashers: Iterable[Hasher] = ()) -> None:
         """Write at the end."""
         self.size = self.write_at(self.size, pieces, hashers)
 
-    def write_at(self, position: int, pieces: list[bytes], hashers: Iterable[Hasher] = ()) -> int:
+    def write_at(self, position: int, pieces: Sequence[bytes | memoryview], hashers: Iterable[Hasher] = ()) -> int:
         """Write at a place; return the place after it."""
         for piece in pieces:
             for hasher in hashers:

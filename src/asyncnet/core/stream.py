@@ -287,6 +287,8 @@ class Stream(Connection):
         loop = get_running_loop()
         if loop is not self._loop:
             self._check_loop(operation)
+        if self._state != "open":
+            raise self._unusable(operation)
         # Not loop.create_future(): on the stock loop that is one more Python call for the same object.
         waiter = wire.reader = Future(loop=loop)
         if timeout is ... and self._own_timeout is ...:

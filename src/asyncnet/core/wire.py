@@ -205,6 +205,15 @@ class Wire:
             self._chunks.clear()
         return self._buffer
 
+    def discard(self) -> None:
+        """Throw away what was received."""
+        self._taken += self.size
+        self.size = 0
+        self._chunks.clear()
+        self._buffer = None
+        if self._read_paused:
+            self._resume_reading_below_limit()
+
     def give_back(self, data: bytes) -> None:
         """Put bytes back to the front: a direct receive was cancelled after they came."""
         self.gather()[:0] = data
@@ -235,6 +244,11 @@ class Wire:
         if deadline is not None:
             self._timed_out = timed_out
             self.arm(deadline)
+
+    def wake_reader(self) -> None:
+        """Have the task that waits for bytes look again."""
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
 
     async def wait_writable(self, deadline: float | None = None) -> None:
         """Wait until the peer has taken enough of what was written; `TimeoutError` as above."""
@@ -331,8 +345,7 @@ class Wire:
 
     def _end(self) -> None:
         self.eof = True
-        if self.reader is not None and not self.reader.done():
-            self.reader.set_result(None)
+        self.wake_reader()
 
     def _pause_reading(self) -> None:
         if not self.lost and not self.transport.is_closing():
