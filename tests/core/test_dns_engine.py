@@ -12,7 +12,7 @@ from typing import Any
 import aiodns
 import pytest
 
-from asyncnet.core.dns_engine import Engine
+from asyncnet.core.dns_engine import Engine, _Channel
 from asyncnet.core.dns_result import Failure, Row
 from asyncnet.core.files import run_in_file_thread
 from asyncnet.core.nameserver import Nameserver, check_nameservers
@@ -55,6 +55,18 @@ async def test_the_hooks_into_aiodns_are_there() -> None:
     # c-ares in the event loop instead of in a thread: without these, nobody could wait for its end.
     for hook in ("_make_channel", "_sock_state_cb", "_start_timer", "_timer_cb", "_cleanup"):
         assert hasattr(aiodns.DNSResolver, hook)
+
+
+async def test_without_the_hook_answers_still_come_in_the_loop(server: DNSServer) -> None:
+    class Channel(_Channel):
+        _make_channel = aiodns.DNSResolver._make_channel
+
+    channel = Channel(asyncio.get_running_loop(), [server.nameserver])
+    answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    channel.ask("x.example", 1, lambda result, status: answered.set_result((result, status, threading.get_ident())))
+    result, status, thread = await answered
+    assert (result.answer[0].data.addr, status, thread) == ("192.0.2.1", None, threading.get_ident())
+    await channel.close()
 
 
 async def test_no_thread_and_no_descriptor(server: DNSServer) -> None:

@@ -100,6 +100,7 @@ class _Channel(aiodns.DNSResolver):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, servers: Sequence[str] | None, **options: Any) -> None:
         self._context = contextvars.Context()
+        self._in_loop = False
         self._unread = 0
         self.pending = 0
         self.retired = False
@@ -107,6 +108,7 @@ class _Channel(aiodns.DNSResolver):
         super().__init__(nameservers=servers, loop=loop, **options)
 
     def _make_channel(self, **options: Any) -> tuple[bool, pycares.Channel]:
+        self._in_loop = True
         reference = weakref.ref(self)
 
         def changed(descriptor: int, readable: bool, writable: bool) -> None:
@@ -123,7 +125,11 @@ class _Channel(aiodns.DNSResolver):
         self._timer = self.loop.call_later(_TIMER, self._timer_cb)
 
     def ask(self, name: str, number: int, answered: Callable[[Any, int | None], None]) -> None:
-        self._channel.query(name, number, callback=answered)
+        def answered_elsewhere(result: Any, status: int | None) -> None:
+            self.loop.call_soon_threadsafe(answered, result, status)
+
+        # An aiodns without the hook runs c-ares in its thread after all.
+        self._channel.query(name, number, callback=answered if self._in_loop else answered_elsewhere)
         self._unread += 1
         if self._unread >= _UNREAD:
             self._unread = 0
