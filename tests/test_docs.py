@@ -122,18 +122,25 @@ RECORDS: dict[tuple[str, str], Any] = {
     ("backup.example.org", "A"): ["127.0.0.1"],
     ("smtp.example.org", "A"): ["127.0.0.1"],
     ("pop.example.org", "A"): ["127.0.0.1"],
+    ("news.example.org", "A"): ["127.0.0.1"],
     ("1.0.0.127.in-addr.arpa", "PTR"): "example.org",
 }
 
 USERS = {"me@example.org": "secret", "ann": "secret"}
 MAILDROP = [b"From: bob@example.org\r\nSubject: Lunch\r\n\r\nAt noon?\r\n", b"Subject: Tea\r\n\r\nAt five.\r\n"]
+NEWS = [
+    b"Message-ID: <%b@example.org>\r\nNewsgroups: misc.test\r\nFrom: bob@example.org\r\nSubject: %b\r\n\r\nHello\r\n"
+    % (name, name)
+    for name in (b"one", b"two", b"three")
+]
 WEB = ("example.org", "www.example.org", "api.example.org", "www.python.org")
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[SimpleNamespace]:
     ca = testing.CertificateAuthority()
-    context = ca.server_context(*WEB, "smtp.example.org", "pop.example.org", "localhost", "127.0.0.1")
+    mail = ("smtp.example.org", "pop.example.org", "news.example.org")
+    context = ca.server_context(*WEB, *mail, "localhost", "127.0.0.1")
     with contextlib.ExitStack() as stack:
         start = stack.enter_context
         yield SimpleNamespace(
@@ -145,6 +152,7 @@ def servers() -> Iterator[SimpleNamespace]:
             udp=start(testing.UDPServer()),
             smtp=start(testing.SMTPServer(starttls=context, users=USERS)),
             smtps=start(testing.SMTPServer(ssl=context, users=USERS)),
+            nntps=start(testing.NNTPServer({"misc.test": NEWS}, ssl=context)),
             pop3s=start(testing.POP3Server(MAILDROP, ssl=context, users=USERS)),
         )
 
@@ -157,6 +165,7 @@ def loopback(servers: SimpleNamespace) -> Loopback:
     places["smtp.example.org", 587] = servers.smtp.address
     places["smtp.example.org", 465] = servers.smtps.address
     places["pop.example.org", 995] = servers.pop3s.address
+    places["news.example.org", 563] = servers.nntps.address
     resolver = asyncnet.dns.Resolver(nameservers=[servers.dns.nameserver], hosts_file=False)
     return Loopback(places, resolver=resolver, ssl_context=servers.ca.client_context())
 

@@ -26,7 +26,7 @@ PAGES = ROOT / "docs" / "reference"
 PROMISED = {
     "asyncnet": {
         "Dialer", "use", "public_only", "trace", "run", "close", "Outcome", "errors", "testing",
-        "dns", "http", "tcp", "udp", "smtp", "pop3",
+        "dns", "http", "tcp", "udp", "smtp", "pop3", "nntp",
     },
     "asyncnet.dns": {"resolve", "lookup", "reverse", "lookup_many", "Resolver"},
     "asyncnet.http": {
@@ -36,6 +36,7 @@ PROMISED = {
     "asyncnet.udp": {"Client", "Server", "exchange"},
     "asyncnet.smtp": {"compose", "send", "Client", "Pool"},
     "asyncnet.pop3": {"fetch", "Client"},
+    "asyncnet.nntp": {"fetch", "Client"},
     "asyncnet.testing": {"FaultyLink", "no_leaks"},
 }  # fmt: skip
 
