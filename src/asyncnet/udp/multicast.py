@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 
 from ..core.address import Address, check_host, check_text, parse_literal
 
-__all__ = [
-    "bindable",
-    "check_group",
-    "check_hops",
-    "check_interface",
-    "join",
-    "leave",
-    "only_joined",
-    "set_hops",
-    "set_interface",
-]
+__all__ = ["Memberships", "check_group", "check_hops", "check_interface", "set_hops", "set_interface"]
 
 _IP_MULTICAST_ALL = 49  # linux/in.h
 _IPV6_MULTICAST_ALL = 29  # linux/in6.h
@@ -55,38 +47,72 @@ def check_interface(interface: object) -> str | None:
     return text
 
 
-def join(sock: socket.socket, group: Address, interface: str | None) -> None:
-    """Receive what is sent to the group on that interface. Raises `OSError`."""
-    _membership(sock, group, interface, socket.IP_ADD_MEMBERSHIP, socket.IPV6_JOIN_GROUP)
+class Memberships:
+    """The groups of a server, and the interface that they are received on.
 
+    Args:
+        host: what the server is asked to bind; one of our addresses stands for its interface.
+        groups: those to join from the beginning.
+        interface: the interface for all of them; ``None`` for that of ``host``, or the system's choice.
+    """
 
-def leave(sock: socket.socket, group: Address, interface: str | None) -> None:
-    """Receive it no more. Raises `OSError` if it was not joined there."""
-    _membership(sock, group, interface, socket.IP_DROP_MEMBERSHIP, socket.IPV6_LEAVE_GROUP)
+    def __init__(self, host: str | None, groups: str | Sequence[str] | None, interface: str | None) -> None:
+        self._host = host
+        self._groups = [check_group(group) for group in ([groups] if isinstance(groups, str) else groups or ())]
+        self.interface = check_interface(interface)
+        literal = None if host is None else parse_literal(host)
+        self._own_address = literal is not None and not literal.is_unspecified and not literal.is_multicast
+        if self.interface is None and self._own_address:
+            self.interface = host
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there are groups from the beginning."""
+        return bool(self._groups)
 
-def _membership(sock: socket.socket, group: Address, interface: str | None, ipv4: int, ipv6: int) -> None:
-    if group.version == 4:
-        sock.setsockopt(socket.IPPROTO_IP, ipv4, group.packed + _ipv4_interface(interface))
-        return
-    index = _index(interface or group.scope_id)
-    sock.setsockopt(socket.IPPROTO_IPV6, ipv6, struct.pack("@16sI", group.packed, index))
+    def bound_host(self) -> str | None:
+        """What to bind: multicast comes to sockets bound to the group or to every interface, not to one of ours."""
+        if not self._groups or not self._own_address:
+            return self._host
+        group = self._groups[0]
+        if len(self._groups) > 1:
+            return "0.0.0.0" if group.version == 4 else "::"
+        if group.version == 4 or group.scope_id:
+            return str(group)
+        return f"{group}%{_index(self.interface)}"  # RFC 4007 section 11
 
+    def begin(self, sock: socket.socket) -> None:
+        """Join what is to be joined from the beginning, and send by the same interface. Raises `OSError`."""
+        version = 4 if sock.family == socket.AF_INET else 6
+        groups = [group for group in self._groups if group.version == version]
+        if groups and self.interface is not None:
+            set_interface(sock, self.interface)
+        _only_joined(sock)
+        for group in groups:
+            self.change(sock, group, None, join=True)
 
-def bindable(group: Address, interface: str | None) -> str:
-    """The group as a host to bind; IPv6 wants the interface with it (RFC 4007 section 11). Raises `OSError`."""
-    if group.version == 4 or group.scope_id or interface is None:
-        return str(group)
-    return f"{group}%{_index(interface)}"
-
-
-def only_joined(sock: socket.socket) -> None:
-    """Receive the groups that this socket joined, not those of the whole machine."""
-    if sys.platform == "linux":
-        if sock.family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+    def change(self, sock: socket.socket, group: Address, interface: str | None, *, join: bool) -> None:
+        """Join or leave a group. Raises `OSError`."""
+        interface = interface or self.interface
+        if group.version == 4:
+            option = socket.IP_ADD_MEMBERSHIP if join else socket.IP_DROP_MEMBERSHIP
+            sock.setsockopt(socket.IPPROTO_IP, option, group.packed + _ipv4_interface(interface))
         else:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+            option = socket.IPV6_JOIN_GROUP if join else socket.IPV6_LEAVE_GROUP
+            index = _index(interface or group.scope_id)
+            sock.setsockopt(socket.IPPROTO_IPV6, option, struct.pack("@16sI", group.packed, index))
+
+
+def _only_joined(sock: socket.socket) -> None:
+    """Receive the groups that this socket joined, not those of the whole machine, as Linux does by default."""
+    if sys.platform == "linux":
+        level, option = (
+            (socket.IPPROTO_IP, _IP_MULTICAST_ALL)
+            if sock.family == socket.AF_INET
+            else (socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL)
+        )
+        with contextlib.suppress(OSError):  # the latter is of 2018
+            sock.setsockopt(level, option, 0)
 
 
 def set_hops(sock: socket.socket, ttl: int) -> None:

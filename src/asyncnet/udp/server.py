@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
+import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ..core.address import Endpoint, check_host, check_port, parse_literal
 from ..core.listen import check_listen
@@ -16,28 +15,13 @@ from ..core.operation import Operation, Timeout, check_timeout
 from ..errors import AsyncNetError, ConnectError
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel, check_count
 from .datagram import Buffer, Datagram, Stats, check_data
+from .handlers import Handler, Handlers
 from .inbox import Inbox, OpenInbox, Overflow, to_endpoint
-from .multicast import (
-    bindable,
-    check_group,
-    check_hops,
-    check_interface,
-    join,
-    leave,
-    only_joined,
-    set_hops,
-    set_interface,
-)
+from .multicast import Memberships, check_group, check_hops, check_interface, set_hops
 from .outbox import Outbox
 from .sockets import bind_sockets, family_of, socket_address
 
-__all__ = ["Handler", "Server"]
-
-Handler: TypeAlias = "Callable[[Datagram], Awaitable[bytes | None]]"
-
-_logger = logging.getLogger("asyncnet.udp")
-
-_CANCEL_TIMEOUT = 5.0  # seconds for handlers to react to their cancellation
+__all__ = ["Server"]
 _ROUTES = 4_096  # peers whose socket and address are remembered
 
 
@@ -81,8 +65,8 @@ class Server(Channel[Datagram]):
     """
 
     __slots__ = (
-        "_broadcast", "_concurrency", "_ended", "_failed_handlers", "_failed_replies", "_family", "_groups",
-        "_handler", "_host", "_interface", "_reuse_port", "_routes", "_tasks", "_ttl", "_wanted_port",
+        "_broadcast", "_concurrency", "_ended", "_family", "_handler", "_handlers", "_host", "_memberships",
+        "_reuse_port", "_routes", "_ttl", "_wanted_port",
     )  # fmt: skip
 
     def __init__(
@@ -120,37 +104,38 @@ class Server(Channel[Datagram]):
         self._host = None if host is None else check_host(host)
         self._wanted_port = port
         self._concurrency = check_count(concurrency, "concurrency")
-        groups = [multicast] if isinstance(multicast, str) else multicast or ()
-        self._groups = [check_group(group) for group in groups]
-        self._interface = check_interface(interface)
+        self._memberships = Memberships(self._host, multicast, interface)
         self._ttl = check_hops(ttl)
         self._broadcast, self._reuse_port, self._family = broadcast, reuse_port, family
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._handlers: Handlers | None = None
         self._routes: dict[Any, tuple[Outbox, Any]] = {}
         self._ended: asyncio.Future[None] | None = None
-        self._failed_handlers = self._failed_replies = 0
 
     # ---- life
 
     async def _open(self, operation: Operation) -> None:
         operation.phase = "bind"
         self._ended = operation.loop.create_future()
-        self._sockets = await bind_sockets(
-            operation,
-            self._bound_host(),
-            self._wanted_port,
-            family=self._family,
-            reuse_port=self._reuse_port,
-            reuse_address=bool(self._groups),
-            receive_buffer=self._receive_buffer,
-            broadcast=self._broadcast,
-        )
-        self._set_multicast()
+        with self._explaining_multicast("open"):
+            self._sockets = await bind_sockets(
+                operation,
+                self._memberships.bound_host(),
+                self._wanted_port,
+                family=self._family,
+                reuse_port=self._reuse_port,
+                reuse_address=self._memberships.wanted,
+                receive_buffer=self._receive_buffer,
+                broadcast=self._broadcast,
+            )
+            for sock in self._sockets:
+                if self._ttl is not None:
+                    set_hops(sock, self._ttl)
+                self._memberships.begin(sock)
         self._inbox = inbox = OpenInbox(operation.loop, self._queue, self._queue_bytes, self._overflow)
         if self._handler is None:
             self._pop = inbox.pop
         else:
-            inbox.on_data = self._dispatch
+            self._handlers = Handlers(operation.loop, inbox, self._handler, self._concurrency, self.send)
         self._outboxes = {sock.family: Outbox(operation.loop, sock) for sock in self._sockets}
         for sock in self._sockets:
             inbox.watch(sock)
@@ -170,32 +155,19 @@ class Server(Channel[Datagram]):
         self._closing = asyncio.get_running_loop().create_future()
         try:
             self._inbox.stop()
-            await self._drain(self._inbox, grace)
+            if self._handlers is not None:
+                await self._handlers.drain(grace)
         finally:
             self.abort()
             self._closing.set_result(None)
-
-    async def _drain(self, inbox: Inbox[Datagram], grace: float | None) -> None:
-        own = asyncio.current_task()  # a handler may close its own server
-        until = None if grace is None else inbox.now() + grace
-        while handlers := self._tasks - {own}:
-            left = None if until is None else max(0.0, until - inbox.now())
-            _, running = await asyncio.wait(handlers, timeout=left)
-            if running:
-                break
-        inbox.end()
-        if handlers := self._tasks - {own}:
-            for task in handlers:
-                task.cancel()
-            await asyncio.wait(handlers, timeout=_CANCEL_TIMEOUT)
 
     def _drop(self) -> None:
         super()._drop()
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        for task in self._tasks:
-            task.cancel()
+        if self._handlers is not None:
+            self._handlers.cancel()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
@@ -308,66 +280,35 @@ class Server(Channel[Datagram]):
         Raises:
             ConnectError: there is no such interface, or it cannot do that.
         """
-        self._member(group, interface, join)
+        self._change(group, interface, "join")
 
     def leave(self, group: str, *, interface: str | None = None) -> None:
         """Receive a group no more; the arguments are those of `join`."""
-        self._member(group, interface, leave)
+        self._change(group, interface, "leave")
 
-    def _member(self, group: str, interface: str | None, change: Callable[..., None]) -> None:
-        address = check_group(group)
-        interface = check_interface(interface) or self._group_interface()
+    def _change(self, group: str, interface: str | None, what: str) -> None:
+        address, interface = check_group(group), check_interface(interface)
         if self._state != "open":
-            raise self._unusable(change.__name__)
+            raise self._unusable(what)
         family = family_of(str(address))
-        for sock in self._sockets:
-            if sock.family == family:
-                try:
-                    change(sock, address, interface)
-                except OSError as error:
-                    raise self._multicast_failed(error, interface, change.__name__) from error
-                return
-        raise ValueError(f"the server is bound to {self._where()} and cannot {change.__name__} {group}")
+        sockets = [sock for sock in self._sockets if sock.family == family]
+        if not sockets:
+            raise ValueError(f"the server is bound to {self._where()} and cannot {what} {group}")
+        with self._explaining_multicast(what, interface):
+            self._memberships.change(sockets[0], address, interface, join=what == "join")
 
-    def _bound_host(self) -> str | None:
-        """Multicast comes to sockets bound to the group or to every interface, not to one of our addresses."""
-        literal = None if self._host is None else parse_literal(self._host)
-        if not self._groups or literal is None or literal.is_unspecified:
-            return self._host
-        if len(self._groups) == 1:
-            try:
-                return bindable(self._groups[0], self._group_interface())
-            except OSError as error:
-                raise self._multicast_failed(error, self._group_interface(), "open") from error
-        return "0.0.0.0" if self._groups[0].version == 4 else "::"
-
-    def _group_interface(self) -> str | None:
-        literal = None if self._host is None else parse_literal(self._host)
-        if self._interface is not None or literal is None or literal.is_unspecified or literal.is_multicast:
-            return self._interface
-        return self._host
-
-    def _set_multicast(self) -> None:
-        interface = self._group_interface()
+    @contextlib.contextmanager
+    def _explaining_multicast(self, operation: str, interface: str | None = None) -> Iterator[None]:
         try:
-            for sock in self._sockets:
-                if self._ttl is not None:
-                    set_hops(sock, self._ttl)
-                if self._groups or self._interface is not None:
-                    only_joined(sock)
-                    if interface is not None:
-                        set_interface(sock, interface)
-                for group in self._groups:
-                    if family_of(str(group)) == sock.family:
-                        join(sock, group, interface)
+            yield
+        except AsyncNetError:
+            raise
         except OSError as error:
-            raise self._multicast_failed(error, interface, "open") from error
-
-    def _multicast_failed(self, error: OSError, interface: str | None, operation: str) -> AsyncNetError:
-        where = f"interface {interface}" if interface else "the system's choice of interface"
-        failure = ConnectError(f"multicast on {where}: {error.strerror or error}")
-        failure.errno = error.errno
-        return self._explained(failure, operation, None, "bind")
+            interface = interface or self._memberships.interface
+            where = f"interface {interface}" if interface else "the system's choice of interface"
+            failure = ConnectError(f"multicast on {where}: {error.strerror or error}")
+            failure.errno = error.errno
+            raise self._explained(failure, operation, None, "bind") from error
 
     # ---- facts
 
@@ -390,51 +331,20 @@ class Server(Channel[Datagram]):
     @property
     def stats(self) -> Stats:
         """Counts so far."""
+        handlers = self._handlers
+        if handlers is None:
+            return self._count()
         return self._count(
-            active=len(self._tasks), failed_handlers=self._failed_handlers, failed_replies=self._failed_replies
+            active=handlers.active, failed_handlers=handlers.failed, failed_replies=handlers.failed_replies
         )
 
     def _where(self) -> str:
         return ", ".join(map(str, self.addresses)) or str(self._peer)
 
-    # ---- handling
-
     def _readable(self, operation: str) -> Inbox[Datagram]:
         if self._handler is not None:
             raise self._misused("the handler receives what comes to this server", operation)
         return super()._readable(operation)
-
-    def _dispatch(self) -> None:
-        inbox, loop = self._inbox, self._loop
-        assert inbox is not None
-        assert loop is not None
-        inbox.failure = None  # counted; there is no one to tell
-        while inbox.queue and len(self._tasks) < self._concurrency:
-            task = loop.create_task(self._handle(inbox.take()), context=contextvars.Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._handled)
-
-    def _handled(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if self._inbox is not None and self._inbox.queue:
-            self._dispatch()
-
-    async def _handle(self, datagram: Datagram) -> None:
-        assert self._handler is not None
-        try:
-            reply = await self._handler(datagram)
-            if reply is not None:
-                check_data(reply, "what the handler returned")
-        except Exception as error:
-            self._failed_handlers += 1
-            _logger.error("%s: the handler failed: %s", datagram.peer, error or type(error).__name__, exc_info=error)
-            return
-        if reply is not None:
-            try:
-                await self.send(reply, datagram.peer)
-            except (OSError, RuntimeError, ValueError) as error:
-                self._failed_replies += 1
-                _logger.debug("%s: the reply was not sent: %s", datagram.peer, error)
 
 
 def _check_address(peer: object) -> Endpoint:
