@@ -21,6 +21,14 @@ def test_two_spans_that_look_alike_are_two():
     assert Span("connect", 1.0) != Span("connect", 1.0)
 
 
+def test_a_span_without_children_has_none():
+    assert list(Span("connect", 0.0).children) == []
+    child = Span("attempt", 0.0)
+    assert list(Span("connect", 0.0, children=[child]).children) == [child]
+
+
 def test_the_repr_shows_one_span_not_all_below_it():
     root = Span("http fetch", 0.0, children=[Span("connect", 0.0)])
-    assert repr(root) == "Span(name='http fetch', started=0.0, ended=None, depth=0, attributes={}, error=None)"
+    assert repr(root) == "<Span http fetch: running>"
+    failed = Span("connect", 0.0, 0.5, 1, {"host": "a.example", "port": 80}, "ConnectError: refused")
+    assert repr(failed) == "<Span connect: 500.00 ms, host='a.example', port=80, failed: ConnectError: refused>"

@@ -62,7 +62,8 @@ def test_spans_stand_below_their_parents_however_their_times_mix():
     ("error", "words"),
     [
         (ValueError("bad"), "ValueError: bad"),
-        (asyncio.CancelledError(), "CancelledError"),
+        (asyncio.CancelledError(), "cancelled"),
+        (asyncio.CancelledError("another was first"), "cancelled: another was first"),
         (KeyError(), "KeyError"),
         (OSError(111, "Connection refused"), "ConnectionRefusedError: Connection refused"),
         (asyncnet.ConnectError(), "ConnectError"),

@@ -65,6 +65,17 @@ def test_a_failure_is_told_once_on_its_way_up():
     assert "▒" not in fourth
 
 
+def test_what_was_given_up_is_no_failure():
+    spans = [
+        Span("attempt", 0.0, 1.0, 0, {}, "cancelled: another address answered"),
+        Span("attempt", 0.0, 1.0, 0, {}, "OSError: no"),
+        Span("attempt", 0.0, 1.0),
+    ]
+    assert [line.split()[1][0] for line in draw_text(spans).splitlines()] == ["░", "▒", "█"]
+    bars = ElementTree.fromstring(draw_html(spans)).iter(f"{SVG}rect")
+    assert [bar.attrib["fill"] for bar in bars] == ["#b5bac4", "#d64545", "#f2b26d"]
+
+
 def test_lines_stay_lines():
     span = Span("a" * 100, 0.0, 1.0, 0, {"said": "one\ntwo\x1b[31m" + "x" * 200})
     (line,) = draw_text([span]).splitlines()
@@ -95,7 +106,7 @@ def test_what_failed_is_red_and_what_is_long_is_cut():
     root = ElementTree.fromstring(draw_html([Span("ok", 0.0, 1.0), failed]))
     bars = list(root.iter(f"{SVG}rect"))
     assert bars[1].attrib["fill"] == "#d64545" != bars[0].attrib["fill"]
-    assert all(len(text.text or "") <= 66 for text in root.iter(f"{SVG}text"))
+    assert all(len(text.text or "") <= 70 for text in root.iter(f"{SVG}text"))
 
 
 def test_the_picture_is_escaped():

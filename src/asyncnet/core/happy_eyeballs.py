@@ -104,7 +104,7 @@ class _Race:
         finally:
             self._record_unfinished(NO_ANSWER)
             try:
-                await self._stop()
+                await _cancel([*self.resolving, *self.stopping], None if winner is None else "another address answered")
             except BaseException:
                 if winner is not None:
                     winner[1].close()
@@ -196,18 +196,15 @@ class _Race:
         self.stopping += self.dialling
         self.dialling.clear()
 
-    async def _stop(self) -> None:
-        await _cancel([*self.resolving, *self.stopping])
-
 
 def _close_result(task: asyncio.Task[socket.socket]) -> None:
     if not task.cancelled() and task.exception() is None:
         task.result().close()
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[Any]], why: str | None = None) -> None:
     for task in tasks:
-        task.cancel()
+        task.cancel(why)  # the trace tells it
     if tasks:
         await asyncio.wait(tasks)
     for task in tasks:

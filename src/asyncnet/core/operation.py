@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+from time import monotonic
 from types import EllipsisType, TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -195,20 +196,18 @@ class PhaseScope(PartScope):
     def __enter__(self) -> Self:
         operation = self._operation
         self._before, operation.phase = operation.phase, self._name
-        self._started = operation.loop.time()
-        super().__enter__()
-        self._above = operation._below
-        if self._span is not None:
-            operation._below = self._span
+        self._started = now = monotonic()  # uvloop's own clock has stood still since the turn began
+        if operation.trace is not None:
+            self._above = operation._below
+            self._span = operation._below = operation.trace.begin(self._name, self.attributes, self._above, now)
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
-        operation = self._operation
-        elapsed = operation.loop.time() - self._started
-        operation.timings[self._name] = operation.timings.get(self._name, 0.0) + elapsed
-        if self._span is not None:
+        operation, now = self._operation, monotonic()
+        operation.timings[self._name] = operation.timings.get(self._name, 0.0) + now - self._started
+        if self._span is not None and operation.trace is not None:
             operation._look_at_connection()
             operation._below = self._above
-            super().__exit__(exc_type, exc, tb)
+            operation.trace.end(self._span, exc, now)
         if exc is None:
             operation.phase = self._before

@@ -57,23 +57,40 @@ class Trace:
         """All spans: each operation, followed by what it was made of."""
         return [span for operation in self.operations for span in operation.walk()]
 
-    def begin(self, name: str, attributes: dict[str, Any], parent: Span | None = None) -> Span:
-        """Start a span now, below another one or, without one, as an operation."""
-        span = Span(name, time.monotonic() - self._zero, None, 0 if parent is None else parent.depth + 1, attributes)
+    def begin(
+        self, name: str, attributes: dict[str, Any], parent: Span | None = None, now: float | None = None
+    ) -> Span:
+        """Start a span below another one or, without one, as an operation.
+
+        Args:
+            name: what takes time.
+            attributes: kept, and may be added to.
+            parent: the span that it is a part of.
+            now: the moment by `time.monotonic`; ``None`` asks for it.
+        """
+        started = (time.monotonic() if now is None else now) - self._zero
+        if parent is None:
+            span = Span(name, started, None, 0, attributes)
+            siblings = self.operations
+        else:
+            span = Span(name, started, None, parent.depth + 1, attributes)
+            siblings = parent._children  # type: ignore[assignment]  # None is replaced in the next line
+            if siblings is None:
+                siblings = parent._children = []
         if self._held >= _MAX_SPANS or (parent is not None and not parent._kept):
             span._kept = False
             self.dropped += 1
         else:
             self._held += 1
-            (self.operations if parent is None else parent.children).append(span)
+            siblings.append(span)
         return span
 
-    def end(self, span: Span, error: BaseException | None = None) -> None:
-        """End a span now, with its failure if there was one."""
-        span.ended = time.monotonic() - self._zero
+    def end(self, span: Span, error: BaseException | None = None, now: float | None = None) -> None:
+        """End a span, with its failure if there was one; ``now`` as for `begin`."""
+        span.ended = (time.monotonic() if now is None else now) - self._zero
         if error is not None:
             span.error = _in_words(error)
-        if span.depth == 0 and self._export is not None:
+        if self._export is not None and span.depth == 0:
             self._hand_over(span, self._export)
 
     def _hand_over(self, operation: Span, export: Callable[[Trace, Span], object]) -> None:
@@ -121,7 +138,7 @@ class Trace:
 
 
 def _in_words(error: BaseException) -> str:
-    name = type(error).__name__
+    name = "cancelled" if type(error).__name__ == "CancelledError" else type(error).__name__
     if isinstance(error, AsyncNetError):
         # Its str() names operation and peer, too, which the trace shows by itself.
         message = str(error.args[0]) if error.args else ""

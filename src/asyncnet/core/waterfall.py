@@ -19,7 +19,8 @@ _WIDTH = 132  # columns of a line at most; what is cut off is in the spans thems
 
 _ROW = 18  # pixels: the height of a row of the picture
 _ROWS = 400  # rows of the picture at most: a notebook keeps it in its file
-_LEFT, _MIDDLE, _RIGHT = 210, 380, 400  # pixels: names, bars, details
+_NAMES, _BARS, _TIMES, _DETAILS = 190, 340, 80, 470  # pixels: the columns
+_LETTERS = 70  # of the details: what surely fits into their column
 _COLOURS = {
     "resolve": "#0f9d8a",
     "connect": "#e8862d",
@@ -29,7 +30,7 @@ _COLOURS = {
     "request": "#4a9b3f",
     "transfer": "#3b78c4",
 }
-_OTHER, _FAILED = "#8b93a1", "#d64545"
+_OTHER, _CANCELLED, _FAILED = "#8b93a1", "#b5bac4", "#d64545"
 
 
 def plain(value: Any) -> int | float | str | None:
@@ -60,7 +61,7 @@ def draw_text(spans: Sequence[Span]) -> str:
 def _line(span: Span, start: float, total: float, width: int, details: str) -> str:
     left = min(_BAR - 1, int(_BAR * (span.started - start) / total))
     length = max(1, round(_BAR * (_end(span, start, total) - span.started) / total))
-    bar = " " * left + ("▒" if span.error else "█") * min(length, _BAR - left)
+    bar = " " * left + _choose(span, "█", "░", "▒") * min(length, _BAR - left)
     label = "  " * span.depth + span.name
     line = f"{label:<{width}.{width}}  {bar:<{_BAR}}  {_seconds(span):>10}  {details}".rstrip()
     return _cut(line, _WIDTH)
@@ -82,7 +83,7 @@ def draw_html(spans: Sequence[Span], dropped: int = 0) -> str:
     height = _ROW * (len(shown) + (1 if missing else 0)) + 6
     if missing:
         rows += f'<text x="4" y="{height - 9}">... and {missing} more</text>'
-    width = _LEFT + _MIDDLE + _RIGHT
+    width = _NAMES + _BARS + _TIMES + _DETAILS
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'style="font: 12px sans-serif; max-width: none" fill="currentColor" role="img" '
@@ -92,20 +93,28 @@ def draw_html(spans: Sequence[Span], dropped: int = 0) -> str:
 
 def _row(span: Span, number: int, start: float, total: float) -> str:
     top = _ROW * number + 3
-    left = _LEFT + _MIDDLE * (span.started - start) / total
-    length = max(1.5, _MIDDLE * (_end(span, start, total) - span.started) / total)
-    colour = _FAILED if span.error else _COLOURS.get(span.name, _OTHER)
+    left = _NAMES + _BARS * (span.started - start) / total
+    length = max(1.5, _BARS * (_end(span, start, total) - span.started) / total)
+    colour = _choose(span, _COLOURS.get(span.name, _OTHER), _CANCELLED, _FAILED)
     weight = ' font-weight="bold"' if span.depth == 0 else ""
-    base = top + _ROW - 5
-    words = _cut(f"{_seconds(span)}  {_details(span)}".rstrip(), 66)
-    label = _cut(span.name, 32 - 2 * span.depth)
+    base, right = top + _ROW - 5, _NAMES + _BARS + _TIMES
+    label, details = _cut(span.name, 30 - 2 * span.depth), _details(span)
     return (
-        f"<g><title>{escape(f'{span.name}  {_seconds(span)}  {_details(span)}')}</title>"
+        f"<g><title>{escape(f'{span.name}  {_seconds(span)}  {details}')}</title>"
         f'<text x="{4 + 12 * span.depth}" y="{base}"{weight}>{escape(label)}</text>'
         f'<rect x="{left:.1f}" y="{top + 2}" width="{length:.1f}" height="{_ROW - 6}" rx="2" fill="{colour}" '
         f'fill-opacity="{0.55 if span.depth == 0 else 1}"/>'
-        f'<text x="{_LEFT + _MIDDLE + 8}" y="{base}">{escape(words)}</text></g>'
+        f'<text x="{right}" y="{base}" text-anchor="end">{_seconds(span)}</text>'
+        f'<text x="{right + 12}" y="{base}" font-size="11" fill-opacity="0.75">'
+        f"{escape(_cut(details, _LETTERS))}</text></g>"
     )
+
+
+def _choose(span: Span, ended: str, cancelled: str, failed: str) -> str:
+    """What was given up, such as the attempt that lost a race, is no failure."""
+    if span.error is None:
+        return ended
+    return cancelled if span.error.startswith("cancelled") else failed
 
 
 def _axis(spans: Sequence[Span]) -> tuple[float, float]:
