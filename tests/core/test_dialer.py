@@ -515,6 +515,19 @@ async def test_a_context_of_the_caller_wins():
             await dialer.connect("127.0.0.1", server.port, ssl=strict)
 
 
+async def test_a_stream_tells_how_it_came_about_also_without_a_trace():
+    dialer = Dialer(ssl_context=CA.client_context(), hosts={"two.example": "localhost"})
+    with testing.TCPServer(ssl=CA.server_context("localhost")) as server:
+        stream = await dialer.connect("two.example", server.port, ssl=True, server_hostname="localhost")
+        await stream.close()
+    assert stream.attempts[-1].target == f"127.0.0.1:{server.port}"
+    assert stream.attempts[-1].error == ""
+    assert set(stream.timings) == {"connect", "tls"}
+    assert all(0 < seconds < 10 for seconds in stream.timings.values())
+    assert asyncnet.tcp.Client("127.0.0.1", 1).attempts == ()
+    assert dict(asyncnet.tcp.Client("127.0.0.1", 1).timings) == {}
+
+
 async def test_the_trace_of_a_connection_tells_names_attempts_and_tls():
     dialer = Dialer(ssl_context=CA.client_context())
     with testing.TCPServer(ssl=CA.server_context("localhost")) as server:

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import socket
 import ssl as _ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import (
     AsyncNetError,
+    Attempt,
     ConnectionLost,
     OperationTimeout,
     ProtocolError,
@@ -27,6 +29,7 @@ from .wire import Wire
 
 __all__ = ["Connection"]
 
+_NO_TIMINGS: Mapping[str, float] = MappingProxyType({})
 _LINGER = 2.0  # seconds for the peer to take what was sent and to close
 
 
@@ -36,7 +39,10 @@ class Connection(BaseClient):
     A subclass of `BaseClient`, so that every stream lives and dies like every client.
     """
 
-    __slots__ = ("_context", "_dialled", "_ending", "_local", "_own_timeout", "_protocol_name", "_remote", "_wire")
+    __slots__ = (
+        "_attempts", "_context", "_dialled", "_ending", "_local", "_own_timeout", "_protocol_name", "_remote",
+        "_timings", "_wire",
+    )  # fmt: skip
 
     _protocol = "tcp"
 
@@ -49,6 +55,8 @@ class Connection(BaseClient):
         self._ending = False
         self._dialled: str | None = None
         self._context: _ssl.SSLContext | None = None  # of the dialer: for a later start_tls
+        self._attempts: tuple[Attempt, ...] = ()
+        self._timings: Mapping[str, float] = _NO_TIMINGS
         self._remote: Endpoint | str | None = None  # both outlive the connection
         self._local: Endpoint | str | None = None
 
@@ -206,6 +214,16 @@ class Connection(BaseClient):
         if self._local is None:
             self._local = self._name(socket.socket.getsockname)
         return self._local
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """One `Attempt` for each address that was tried to open it; empty for the streams of a server."""
+        return self._attempts
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """How many seconds opening it took: ``connect``, names included, and ``tls``."""
+        return self._timings
 
     @property
     def ssl_object(self) -> _ssl.SSLObject | None:

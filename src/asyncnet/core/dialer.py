@@ -194,6 +194,7 @@ class Dialer:
         except BaseException:
             stream.abort()
             raise
+        stream._attempts, stream._timings = tuple(operation.attempts), operation.timings.copy()
         if stream._state == "new":  # else its own open() has the last word
             stream._state = "open"
 
