@@ -563,6 +563,15 @@ async def test_clear_cache(resolver: Resolver, server: DNSServer, name: str, typ
     assert resolver.stats.size == 0
 
 
+async def test_large_answers_take_more_room(make: Make, server: DNSServer) -> None:
+    server.records["*.large.example", "TXT"] = [(b"x" * 255,) * 100]
+    resolver = await make(cache_size=1_000).open()
+    for i in range(50):
+        await resolver.lookup(f"{i}.large.example", "TXT")
+    assert resolver.stats.size < 25  # not 50 times 25 kB
+    assert resolver.stats.evicted == 50 - resolver.stats.size
+
+
 async def test_clear_cache_forgets_what_resolve_has_put_in_order(resolver: Resolver, server: DNSServer) -> None:
     await resolver.resolve("four.example")
     server.records["four.example", "A"] = "192.0.2.4"

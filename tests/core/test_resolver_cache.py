@@ -59,3 +59,39 @@ def test_clear() -> None:
     cache.put("a", "one", 5.0, now=0.0)
     cache.clear()
     assert len(cache) == 0
+
+
+def test_weight() -> None:
+    cache: ResolverCache[int] = ResolverCache(100)
+    for key in range(10):
+        cache.put(key, key, 9.0, now=0.0, weight=10)
+    assert (len(cache), cache.evicted) == (10, 0)
+    cache.put("light", 1, 9.0, now=0.0)
+    assert (len(cache), cache.evicted) == (10, 1)
+    cache.put("heavy", 1, 9.0, now=0.0, weight=10)
+    assert (len(cache), cache.evicted) == (10, 2)
+    cache.put("heavy", 2, 9.0, now=0.0, weight=1)  # a lighter one in its place
+    cache.put("another", 2, 9.0, now=0.0, weight=8)
+    assert (len(cache), cache.evicted) == (11, 2)
+
+
+def test_what_is_too_heavy_is_not_kept_and_replaces_what_was() -> None:
+    cache: ResolverCache[int] = ResolverCache(100)
+    cache.put("a", 1, 9.0, now=0.0)
+    cache.put("a", 2, 9.0, now=0.0, weight=11)
+    assert cache.get("a", 0.0) is None
+    small: ResolverCache[int] = ResolverCache(2)
+    small.put("a", 1, 9.0, now=0.0)
+    assert small.get("a", 0.0) is not None
+
+
+def test_what_has_ended_makes_room() -> None:
+    cache: ResolverCache[int] = ResolverCache(100)
+    cache.put("a", 1, 1.0, now=0.0, weight=10)
+    assert cache.get("a", 2.0) is None
+    for key in range(10):
+        cache.put(key, key, 9.0, now=2.0, weight=10)
+    assert cache.evicted == 0
+    cache.clear()
+    cache.put("b", 1, 1.0, now=0.0)
+    assert len(cache) == 1

@@ -146,7 +146,8 @@ class Questions:
         if entry is not None:
             self.hits += 1
             if entry.expires > now:
-                return _aged(entry.value, entry.expires - now)
+                entry.value = _aged(entry.value, entry.expires - now)
+                return entry.value
             self.stale_hits += 1
             if key not in self._flights:
                 self._send(_Flight(key, now))
@@ -317,7 +318,7 @@ class Questions:
 
     def _keep(self, key: tuple[str, str], result: Result, now: float) -> None:
         if isinstance(result, Answer):
-            self._cache.put(key, result, min(result.ttl, self._max_ttl), now)
+            self._cache.put(key, result, min(result.ttl, self._max_ttl), now, weight=_weight(result))
         elif result.negative:
             self._cache.put(key, result, self._negative_ttl, now, stale=False)
         else:
@@ -352,6 +353,14 @@ def _judged(key: tuple[str, str], outcome: list[Row] | Failure) -> Result:
         return answer
     alias = "" if answer.canonical_name == answer.name else f" (an alias of {answer.canonical_name})"
     return Failure(NoData, f"{name}{alias} has no {type} record")
+
+
+def _weight(answer: Answer[Any]) -> int:
+    """How many places an answer takes: ordinary ones take one, and what a hostile server blows up takes more."""
+    size = len(answer.records)
+    if answer.type not in ("A", "AAAA"):
+        size += sum(len(str(record)) for record in answer.records) // 32
+    return 1 + size // 16
 
 
 def _aged(result: Result, left: float) -> Result:

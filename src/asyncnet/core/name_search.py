@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from typing import Any, TypeAlias
 
 from ..errors import NameNotFound, NoData, ResolveError
@@ -58,7 +59,7 @@ class NameSearch:
     async def addresses(
         self, operation: Operation, name: str, types: tuple[str, ...]
     ) -> tuple[tuple[IPAddress, ...], float]:
-        """The addresses of a host, and the seconds for which they hold.
+        """The addresses of a host, and the seconds for which they hold: for ever if nobody was asked.
 
         Args:
             operation: whose deadline is kept.
@@ -66,9 +67,10 @@ class NameSearch:
             types: ``A``, ``AAAA`` or both.
         """
         known = _without_query(name, types)
-        if known is None:
-            await self._look_at_files(operation)
-            known = self._from_hosts_file(name, types)
+        if known is not None:
+            return known, inf
+        await self._look_at_files(operation)
+        known = self._from_hosts_file(name, types)
         if known is not None:
             return known, FILE_TTL
         failures: list[Failure] = []

@@ -19,6 +19,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import check_host, parse_literal
@@ -42,12 +43,13 @@ from .trace import current_trace
 if TYPE_CHECKING:
     from .dns_tls import StreamDialer
 
-__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver", "opened"]
+__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver", "is_new", "opened"]
 
 DEFAULT_RESOLVER_TIMEOUT = 5.0  # seconds
 
 _SYSTEM_CONFIG = "/etc/resolv.conf"
 _ORDER_TTL = 10.0  # seconds: the order of addresses depends on the routes, which change unseen
+_LOCALS = 1_000  # addresses and names below localhost, whose order is remembered
 _MAX_ORDERED = 64  # addresses that are put in order; what a hostile answer has more stays as it came
 _TYPES: dict[int, str] = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
@@ -69,7 +71,7 @@ class Resolver(BaseClient):
             changes. ``None``: the system's; ``False``: none.
         config_file: path of the resolv.conf to take what is not given here
             from. ``None``: the system's.
-        cache_size: how many answers are kept; 0 for none.
+        cache_size: how many answers are kept; 0 for none. A very large answer counts as several.
         max_ttl: seconds an answer is kept at most, whatever its own time to live.
         negative_ttl: seconds for which it is remembered that there is no such
             name or record; at most 30.
@@ -120,6 +122,8 @@ class Resolver(BaseClient):
         self._stale_for = _check_seconds(stale_for, "stale_for")
         # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
         self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._cache_size)
+        # Those that need no server, whatever the files say.
+        self._local: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(min(self._cache_size, _LOCALS))
         self._ordered_hits = 0
         self._questions: Questions | None = None
         self._files: NameFiles | None = None
@@ -162,6 +166,7 @@ class Resolver(BaseClient):
 
     def _drop(self) -> None:
         self._ordered.clear()
+        self._local.clear()
         if self._questions is not None:
             self._questions.drop()
         if self._files is not None:
@@ -204,6 +209,10 @@ class Resolver(BaseClient):
         if known is not None and self._files is not None and now < self._files.due and self._is_unwatched():
             self._ordered_hits += 1
             return known.value
+        known = self._local.get((host, family), now)
+        if known is not None and self._is_unwatched():
+            self._ordered_hits += 1
+            return known.value
         name = check_host(host)
         if family is not None and family not in _TYPES:
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
@@ -213,7 +222,8 @@ class Resolver(BaseClient):
             with operation.span("resolve", host=name):
                 found, lifetime = await self._names.addresses(operation, name, types)
                 addresses = _in_order(found)
-        self._ordered.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
+        cache = self._local if lifetime == inf else self._ordered
+        cache.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
         return addresses
 
     async def lookup(self, name: str, type: str = "A", *, timeout: Timeout = ...) -> Answer[Any]:
@@ -327,6 +337,7 @@ class Resolver(BaseClient):
     def clear_cache(self) -> None:
         """Forget all answers, the engine's own included."""
         self._ordered.clear()
+        self._local.clear()
         if self._questions is not None and self._state == "open":
             self._questions.clear()
 
@@ -356,9 +367,14 @@ class Resolver(BaseClient):
             return addresses
 
 
+def is_new(resolver: Resolver) -> bool:
+    """Whether it has not been opened yet."""
+    return resolver._state == "new"
+
+
 async def opened(resolver: Resolver) -> Resolver:
     """The resolver, opened if it is new: for those it was handed to, who use it without owning it."""
-    if resolver._state == "new":
+    if is_new(resolver):
         await resolver.open(timeout=None)
     return resolver
 

@@ -11,7 +11,7 @@ from ..core.dialer import current_dialer
 from ..core.dns_answer import Answer
 from ..core.operation import Timeout
 from ..core.outcome import Outcome
-from ..core.resolver import IPAddress, Resolver, default_resolver, opened
+from ..core.resolver import IPAddress, Resolver, default_resolver, is_new, opened
 
 __all__ = ["lookup", "lookup_many", "resolve", "reverse"]
 
@@ -39,7 +39,10 @@ async def resolve(
         OperationTimeout: no answer in time.
         ValueError: no host can be called that.
     """
-    return await (await opened(_shared())).resolve(host, family, timeout=timeout)
+    resolver = _shared()
+    if is_new(resolver):
+        await opened(resolver)
+    return await resolver.resolve(host, family, timeout=timeout)
 
 
 async def lookup(name: str, type: str = "A", *, timeout: Timeout = ...) -> Answer[Any]:
