@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from ..core.client import BaseClient
 from ..core.operation import DEFAULT_TIMEOUT, Timeout, check_timeout
-from ..errors import AsyncNetError, ConnectError, ConnectionLost, OperationTimeout, StateError
+from ..errors import AsyncNetError, Attempt, ConnectError, ConnectionLost, OperationTimeout, StateError
 from .datagram import Datagram, Stats
 from .inbox import Inbox, Overflow
 from .outbox import Outbox
@@ -233,8 +233,10 @@ class Channel(BaseClient, Generic[T]):
         if error.errno == errno.EACCES:
             reason += "; a broadcast address needs broadcast=True"
         heard = self._inbox is not None and self._inbox.received > 0 and peer is None
-        failure = (ConnectionLost if heard else ConnectError)(f"{peer or self._peer} cannot be reached: {reason}")
-        failure.errno = error.errno
+        peer = peer or self._peer
+        failure = (ConnectionLost if heard else ConnectError)(
+            f"{peer} cannot be reached: {reason}", attempts=(Attempt(str(peer), reason, error.errno),)
+        )
         failure.__cause__ = error
         return self._explained(failure, operation, peer, phase)
 
