@@ -392,7 +392,7 @@ async def test_a_stall_ends_by_the_idle_timeout(tmp_path):
     with testing.HTTPServer({"/f": testing.Resource(BODY)}) as server:
         server.routes["/f"] = testing.Response(body=b"x" * 100, stall_at=10)
         with pytest.raises(asyncnet.OperationTimeout, match="no byte for 0\\.2 s"):
-            await http.download(server.url("/f"), tmp_path / "f", idle_timeout=0.2, retries=0)
+            await http.download(server.url("/f"), tmp_path / "f", idle_timeout=0.2, min_rate=None, retries=0)
         server.routes["/f"] = testing.Response(delay=3600)
         with pytest.raises(asyncnet.OperationTimeout, match="no answer for 0\\.2 s"):
             await http.download(server.url("/f"), tmp_path / "f", idle_timeout=0.2, retries=0)

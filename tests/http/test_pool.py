@@ -277,7 +277,7 @@ async def test_idle_connections_end(wire):
     old.release()
     young.release()
     loop = asyncio.get_running_loop()
-    station = pool._stations[("http", "a", 80, id(DIALER), id(None), None)]
+    station = pool.station("http", "a", 80, DIALER, None)
     station.idle[0] = (station.idle[0][0], loop.time() - 60.0)
     pool._sweep(loop)
     assert (old.connection.closed, young.connection.closed) == (True, False)

@@ -27,6 +27,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from ..core.operation import Operation
 from ..core.transport import Transport
 from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
+from .direct import Direct
 from .handshake import open_transport
 from .headers import Headers
 from .wire import Origin, WireRequest
@@ -64,6 +65,7 @@ class _Handler(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, target: memoryview) -> None:
         super().__init__(loop)
         self.target = target  # of `_PlainTransport`
+        self.direct: Direct | None = None
         self.lost = loop.create_future()
         self.raw = 0  # bytes received since the request began
         self.answering: Any = None  # the payload of the final response
@@ -77,7 +79,29 @@ class _Handler(ResponseHandler):
             self.set_response_params(skip_payload=method == "HEAD", **_PARAMETERS)
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self.target[:nbytes]))
+        if self.direct is not None:
+            self.direct.updated(nbytes)
+        else:
+            self.data_received(bytes(self.target[:nbytes]))
+
+    def bypass(self, payload: Any, length: int | None) -> Direct | None:
+        """Let the rest of this body come without the parser, if that can be."""
+        transport = self.transport
+        if length is None or not isinstance(transport, _PlainTransport) or transport.is_closing():
+            return None
+        if payload.is_eof() or payload.exception() is not None or self._reading_paused or self._tail:
+            return None
+        buffer = self.target
+
+        def aim(view: memoryview | None) -> None:
+            if view is not None:
+                self.target = view
+            else:  # the body is complete; the parser, which does not know, is done with
+                self.target, self.direct = buffer, None
+                self._parser = self._payload = self.answering = None
+
+        self.direct = Direct(transport, aim, payload._read_nowait(-1), length - payload.total_bytes)
+        return self.direct
 
     def eof_received(self) -> None:
         super().eof_received()
@@ -132,6 +156,8 @@ class _Handler(ResponseHandler):
         if payload is not None and not payload.is_eof() and payload.exception() is None and self._was_cut(exc):
             payload.set_exception(ConnectionLost("the connection was cut before the end of the body", phase="transfer"))
         super().connection_lost(exc)
+        if self.direct is not None:
+            self.direct.lost()
         if not self.lost.done():
             self.lost.set_result(None)
 
@@ -205,7 +231,7 @@ class AiohttpConnection:
                 raise
             raise explain(error) from error
         handler.answering = payload
-        return AiohttpResponse(message, payload)
+        return AiohttpResponse(handler, message, payload)
 
     async def _skip_informational(self, message: Any) -> tuple[Any, Any]:
         for _ in range(MAX_INFORMATIONAL):
@@ -270,9 +296,10 @@ class AiohttpConnection:
 class AiohttpResponse:
     """One response; see `wire.WireResponse`."""
 
-    __slots__ = ("_payload", "_rescued", "coded", "headers", "length", "reason", "sets_cookies", "status")
+    __slots__ = ("_handler", "_payload", "_rescued", "coded", "headers", "length", "reason", "sets_cookies", "status")
 
-    def __init__(self, message: Any, payload: Any) -> None:
+    def __init__(self, handler: _Handler, message: Any, payload: Any) -> None:
+        self._handler = handler
         self.status: int = message.code
         self.reason: str = message.reason
         self.headers = Headers.from_raw(message.raw_headers)
@@ -296,6 +323,9 @@ class AiohttpResponse:
                     return rest
             raise explain(error) from error.__cause__
         return piece
+
+    def direct(self) -> Direct | None:
+        return self._handler.bypass(self._payload, self.length)
 
     def take(self) -> bytes | None:
         payload = self._payload
@@ -326,8 +356,8 @@ class AiohttpWire:
         sock = await origin.dialer.dial(operation, origin.host, origin.port)
         loop = operation.loop
         handler = _Handler(loop, self._buffer)
-        if origin.context is None and isinstance(loop, asyncio.SelectorEventLoop):
-            # Not where the loop's own transports are compiled (uvloop).
+        if origin.context is None and (origin.bulk or isinstance(loop, asyncio.SelectorEventLoop)):
+            # For small pages not where the loop's own transports are compiled (uvloop).
             handler.connection_made(cast(asyncio.Transport, _PlainTransport(loop, sock, handler)))
             return AiohttpConnection(loop, handler)
         name = origin.server_hostname or origin.host

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import os
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from .urls import parse_http_url
 __all__ = ["Download", "Options", "Transfer", "check_options", "check_target"]
 
 BATCH = 1024 * 1024  # bytes written by one job of the file thread
+BUFFER = 2 * 1024 * 1024  # bytes of each of the two buffers where the content comes without parsing
 _ADVANCE = 256 * 1024  # bytes: a try that got so far does not count as failed
 
 # Codings that name a kind of file too: such a file is stored as it comes.
@@ -113,7 +116,7 @@ class Transfer:
     def __init__(self, engine: Engine, operation: Operation, request: Request, path: Path, options: Options) -> None:
         self.engine = engine
         self.operation = operation
-        self.request = dataclasses.replace(request, max_bytes=None, idle_timeout=options.idle_timeout)
+        self.request = dataclasses.replace(request, max_bytes=None, idle_timeout=options.idle_timeout, bulk=True)
         self.options = options
         self.attempts: list[Attempt] = []
         self._path = path
@@ -303,34 +306,23 @@ class Transfer:
         part, hashers = self._part, list(self._hashers.values())
         total = part.state.total if part.state is not None else None
         received = part.size
-        batch: list[bytes] = []
-        waiting = 0
         writing: asyncio.Task[None] | None = None
         try:
             with self.operation.span("transfer", start=received):
-                while piece := await response.receive():
-                    batch.append(piece)
-                    waiting += len(piece)
-                    received += len(piece)
-                    self._check_size(received)
-                    if waiting >= BATCH:
+                async with contextlib.aclosing(_batches(response)) as batches:
+                    async for batch in batches:
+                        received += sum(map(len, batch))
+                        self._check_size(received)
                         if writing is not None:
                             await writing
                         writing = asyncio.create_task(run_in_file_thread(part.append, batch, hashers))
-                        batch, waiting = [], 0
                         self._reporter.report(received, total)
-        except (ConnectionLost, OperationTimeout):
-            if writing is not None:
-                await writing
-            await run_in_file_thread(part.append, batch, hashers)
-            raise
         finally:
             response._drop()
-            if writing is not None and not writing.done():
+            if writing is not None:
                 await asyncio.wait([writing])
         if writing is not None:
-            await writing
-        await run_in_file_thread(part.append, batch, hashers)
+            writing.result()
         self._reporter.report(received, total)
 
     # ---- hashes
@@ -355,6 +347,32 @@ class Transfer:
     def _note_attempt(self, error: ConnectionLost | OperationTimeout) -> None:
         last = self.attempts[-1]
         self.attempts[-1] = dataclasses.replace(last, error=str(error.args[0]) if error.args else type(error).__name__)
+
+
+async def _batches(response: Response) -> AsyncGenerator[list[memoryview] | list[bytes], None]:
+    """What to write at once; what came before a failure is given before it is raised.
+
+    A batch may be overwritten as soon as the one after the next is asked for.
+    """
+    if response._go_direct():
+        buffers = [memoryview(bytearray(BUFFER)) for _ in range(2)]
+        while count := await response._fill(buffers[0]):
+            yield [buffers[0][:count]]
+            buffers.reverse()
+        return
+    batch: list[bytes] = []
+    size = 0
+    try:
+        while piece := await response.receive():
+            batch.append(piece)
+            size += len(piece)
+            if size >= BATCH:
+                yield batch
+                batch, size = [], 0
+    except (ConnectionLost, OperationTimeout) as error:
+        yield batch
+        raise error
+    yield batch
 
 
 def _is_stored_as_is(response: Response) -> bool:

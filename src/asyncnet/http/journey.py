@@ -125,7 +125,7 @@ class Journey:
         pool = self._engine.pool
         context = None if url.scheme == "http" else self._context(dialer)
         name = request.server_hostname if self._trusted else None
-        station = pool.station(url.scheme, url.host, url.port, dialer, context, name)
+        station = pool.station(url.scheme, url.host, url.port, dialer, context, name, bulk=request.bulk)
         lease = None if self._fresh else pool.take(station)
         if lease is None:
             lease = await pool.acquire(operation, station, fresh=self._fresh)

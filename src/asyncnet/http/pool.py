@@ -118,6 +118,8 @@ class Pool:
         dialer: Dialer,
         context: _ssl.SSLContext | None,
         server_hostname: str | None = None,
+        *,
+        bulk: bool = False,
     ) -> _Station:
         """The place of an origin's connections; ask for it anew each time.
 
@@ -128,15 +130,16 @@ class Pool:
             dialer: who opens them.
             context: for TLS, ``None`` for none.
             server_hostname: the name to verify in place of the host.
+            bulk: whether they are for large bodies.
         """
         if self._closed:
             raise StateError("the connection pool is closed")
         # By identity: policy, proxy and trust are not shared because they look alike.
-        key = (scheme, host, port, id(dialer), id(context), server_hostname)
+        key = (scheme, host, port, id(dialer), id(context), server_hostname, bulk)
         station = self._stations.get(key)
         if station is None:
             # The station holds both, so the identities stand as long as the key.
-            origin = Origin(scheme, host, port, dialer, context, server_hostname)
+            origin = Origin(scheme, host, port, dialer, context, server_hostname, bulk)
             station = self._stations[key] = _Station(key, origin)
         return station
 

@@ -65,6 +65,7 @@ class Request:
         auth: for the URL's origin only.
         route: chooses the dialer for each hop; ``None`` for always the same.
         since: the page that may still hold.
+        bulk: whether a large body is expected.
         idle_timeout: seconds to wait for the head of a response; ``None`` leaves it to the operation.
     """
 
@@ -85,6 +86,7 @@ class Request:
     ssl: bool | _ssl.SSLContext | None = None
     server_hostname: str | None = None
     idle_timeout: float | None = None
+    bulk: bool = False
 
 
 def check_method(method: str) -> str:

@@ -10,7 +10,7 @@ from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout
 from .content import ContentDecoder, parse_codings
 from .page import Hop
 from .pool import Lease
-from .wire import WireResponse
+from .wire import DirectBody, WireResponse
 
 if TYPE_CHECKING:
     from ..core.pace import Pace
@@ -40,8 +40,8 @@ class Response:
     """
 
     __slots__ = (
-        "_coded", "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size", "_wire",
-        "attempts", "headers", "history", "reason", "status", "url",
+        "_coded", "_decoder", "_direct", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size",
+        "_wire", "attempts", "headers", "history", "reason", "status", "url",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,7 @@ class Response:
         self._size = 0
         self._pace: Pace | None = None
         self._coded = wire.coded
+        self._direct: DirectBody | None = None
         self.url = url
         self.status = wire.status
         self.reason = wire.reason
@@ -153,6 +154,42 @@ class Response:
             self._lease.drop()
             raise
         self._lease.release()  # where something is left unread, it is dropped
+
+    def _go_direct(self) -> bool:
+        """Whether the rest can be had by `_fill`; nothing must have been received."""
+        if not self._coded and not self._size and not self._empty:
+            self._direct = self._wire.direct()
+        return self._direct is not None
+
+    async def _fill(self, view: memoryview) -> int:
+        """Receive until the view is full or the content ends; return how much of it was filled, 0 at the end.
+
+        Raises:
+            ConnectionLost, OperationTimeout: as `receive`; what came before has been returned.
+        """
+        direct, pace = self._direct, self._pace
+        assert direct is not None
+        assert pace is not None
+        while True:
+            before = direct.received
+            count = None
+            try:
+                try:
+                    async with pace.limit():
+                        count = await direct.fill(view)
+                except TimeoutError:
+                    if direct.received == before:
+                        raise pace.expired() from None
+                pace.moved(direct.received - before)
+            except BaseException as error:
+                self._drop()
+                if isinstance(error, AsyncNetError):
+                    self._operation.explain(error)
+                raise
+            if count == 0:
+                self._lease.release()
+            if count is not None:
+                return count
 
     def _keep_coded(self) -> None:
         """Give the content as it comes, its coding not undone."""

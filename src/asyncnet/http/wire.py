@@ -34,6 +34,7 @@ class Origin:
     dialer: Dialer
     context: _ssl.SSLContext | None  # None: no TLS
     server_hostname: str | None = None
+    bulk: bool = False  # whether it is for large bodies
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -58,6 +59,25 @@ class WireRequest:
     chunked: bool = False
 
 
+class DirectBody(Protocol):
+    """A body of known length that goes straight into buffers.
+
+    Attributes:
+        received: bytes that have come so far.
+    """
+
+    received: int
+
+    async def fill(self, view: memoryview) -> int:
+        """Receive until the view is full or the body ends; return how much of it was filled, 0 at the end.
+
+        Cancelled, it can be called again with the same view and goes on.
+
+        Raises:
+            ConnectionLost: the body was cut; what came before has been returned.
+        """
+
+
 class WireResponse(Protocol):
     """One response whose head has arrived."""
 
@@ -75,6 +95,9 @@ class WireResponse(Protocol):
             ConnectionLost: the body was cut.
             ProtocolError: its framing is broken.
         """
+
+    def direct(self) -> DirectBody | None:
+        """The rest of the body past all parsing, where the wire and this body allow it; instead of `receive`."""
 
     def take(self) -> bytes | None:
         """The rest of the body if all of it has arrived in good order, else ``None``."""
