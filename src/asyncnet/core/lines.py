@@ -58,9 +58,12 @@ def dot_stuff(data: bytes | bytearray | memoryview) -> bytes:
         b'one\r\n..two\r\n.\r\n'
     """
     text = bytes(data)
-    ends = text.count(b"\r\n")
-    if text.count(b"\n") != ends or text.count(b"\r") != ends:
-        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    if b"\r" not in text:
+        text = text.replace(b"\n", b"\r\n")
+    else:
+        ends = text.count(b"\r\n")
+        if text.count(b"\n") != ends or text.count(b"\r") != ends:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     first = b"." if text.startswith(b".") else b""
     last = b".\r\n" if not text or text.endswith(b"\r\n") else _END
     return b"".join((first, text.replace(b"\r\n.", b"\r\n.."), last))
