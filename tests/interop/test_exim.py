@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import asyncnet
-from tests.interop.conftest import absent, free_ports, program, running
+from tests.interop.conftest import absent, free_port, program, running
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("exim4")]
 
@@ -74,7 +74,7 @@ def exim(folder, pki) -> Iterator[SimpleNamespace]:
         (folder / name).mkdir()
     for name in ("", "spool", "mail", "key.pem"):
         shutil.chown(folder / name, USER)
-    port, smtps = free_ports(2)
+    port, smtps = free_port(), free_port()
     words = {"FOLDER": folder, "PORT": port, "SMTPS": smtps, "CERTIFICATE": pki.certificate, "KEY": pki.key}
     config = folder / "exim.conf"
     text = CONFIG

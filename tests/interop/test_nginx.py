@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import asyncnet
-from tests.interop.conftest import free_ports, program, running
+from tests.interop.conftest import free_port, program, running
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("nginx")]
 
@@ -43,7 +43,7 @@ def nginx(folder, pki) -> Iterator[SimpleNamespace]:
     (folder / "root").mkdir()
     (folder / "root" / "index.html").write_text(PAGE, encoding="utf-8")
     (folder / "root" / "archive.bin").write_bytes(ARCHIVE)
-    port, tls = free_ports(2)
+    port, tls = free_port(), free_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, port=port, tls=tls, certificate=pki.certificate, key=pki.key))
     with running([path, "-p", str(folder), "-c", str(config)], port, tls, folder=folder):

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 import asyncnet
-from tests.interop.conftest import free_ports, program, running
+from tests.interop.conftest import free_port, program, running
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("nsd")]
 
@@ -55,7 +55,7 @@ zone:
 @pytest.fixture(scope="module")
 def nsd(folder) -> Iterator[str]:
     path = program("nsd")
-    (port,) = free_ports(1)
+    port = free_port()
     (folder / "zone").write_text(ZONE + "\n")
     (folder / "nsd.conf").write_text(CONFIG.format(port=port, folder=folder))
     with running([path, "-d", "-c", str(folder / "nsd.conf")], port, folder=folder):
