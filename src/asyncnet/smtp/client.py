@@ -116,7 +116,10 @@ class Client(BaseClient):
         operation = self._begin("send", timeout)
         mail = Mail(message, sender, recipients, dsn)
         async with operation:
-            turn = await self._lanes.acquire(mail)
+            turn = self._lanes.acquire()
+            if turn is None:
+                with operation.span("queue"):
+                    turn = await self._lanes.wait(mail)
             session = turn.session
             assert session is not None
             try:

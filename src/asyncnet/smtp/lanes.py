@@ -45,7 +45,7 @@ class _Waiter:
 class Lanes:
     """Up to ``size`` connections, and the callers that wait for one.
 
-    Every `acquire` that returns must be followed by one `release`.
+    Every turn that `acquire` or `wait` gives must be followed by one `release`.
 
     Args:
         size: how many connections at once.
@@ -69,8 +69,8 @@ class Lanes:
         """Connections that nobody uses, the longest unused first."""
         return tuple(self._idle)
 
-    async def acquire(self, mail: Mail) -> Turn:
-        """Wait for a connection, or for the room to open one; first come, first served."""
+    def acquire(self) -> Turn | None:
+        """A connection, or the room to open one; ``None``: there is neither, `wait`."""
         if self._ended is not None:
             raise self._ended()
         if self._idle:
@@ -78,6 +78,10 @@ class Lanes:
         if self.count < self.size:
             self.count += 1
             return Turn(None)
+        return None
+
+    async def wait(self, mail: Mail) -> Turn:
+        """Wait for what `acquire` could not give; first come, first served."""
         waiter = _Waiter(mail, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         try:

@@ -232,12 +232,15 @@ class Pool(BaseClient):
     async def _try(self, operation: Operation, mail: Mail, retry: Retry) -> SendReport:
         if self._shy_until and operation.loop.time() >= self._shy_until:
             self._shy_until, self._lanes.size = 0.0, self.size
-        with operation.span("queue"):
-            try:
-                given, transaction = await self._lanes.acquire(mail)
-            except ConnectionLost:
-                retry.free = True  # the connection went down with the envelope on it: no fault of this message
-                raise
+        turn = self._lanes.acquire()
+        if turn is None:
+            with operation.span("queue"):
+                try:
+                    turn = await self._lanes.wait(mail)
+                except ConnectionLost:
+                    retry.free = True  # the connection went down with the envelope on it: no fault of this message
+                    raise
+        given, transaction = turn
         session = given or Session(self._options)
         retry.free = given is not None
         try:
