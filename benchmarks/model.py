@@ -14,7 +14,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-__all__ = ["OURS", "Case", "Contender", "Goal", "Metric", "Role", "Sample", "Scenario", "Settings", "WrongResult"]
+__all__ = [
+    "OURS",
+    "Case",
+    "Contender",
+    "Goal",
+    "Metric",
+    "Missing",
+    "Role",
+    "Sample",
+    "Scenario",
+    "Settings",
+    "WrongResult",
+]
 
 OURS = "asyncnet"  # the contender that the others are compared with
 
@@ -24,6 +36,10 @@ Sample = Mapping[str, float]
 
 class WrongResult(Exception):
     """A contender's result is not what the work should give, or it gave none in time."""
+
+
+class Missing(Exception):
+    """A peer cannot take part: the module that the message names is not installed."""
 
 
 @dataclass(frozen=True, slots=True)

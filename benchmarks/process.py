@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from .model import WrongResult
+from .model import Missing, WrongResult
 
 __all__ = ["ROOT", "Child", "Cores", "choose_cores", "environment", "python"]
 
@@ -116,6 +116,7 @@ class Child:
         """The next message, which must be of that kind.
 
         Raises:
+            Missing: it said that a module is not there.
             WrongResult: it ended, said something else, or said nothing before its deadline.
         """
         line = self._line(event)
@@ -125,6 +126,8 @@ class Child:
             message: Message = json.loads(line)
         except ValueError:
             raise WrongResult(f"{self.name} printed {line!r} instead of {event}") from None
+        if message.get("event") == "missing":
+            raise Missing(message["name"])
         if message.get("event") != event:
             raise WrongResult(f"{self.name} said {message} instead of {event}")
         return message

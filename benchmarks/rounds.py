@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from .model import OURS, Case, Contender, Metric, Sample
+from .model import OURS, Case, Contender, Metric, Missing, Sample
 from .ratios import Ratio, compare
 
 __all__ = ["Outcome", "conduct"]
@@ -57,9 +57,13 @@ def conduct(
         else:
             present.append(contender)
     for number in range(rounds + 1):
-        for contender in present:
+        for contender in [one for one in present if one.name not in outcome.skipped]:
             progress(f"{case.title}: {'warm-up' if number == 0 else f'round {number} of {rounds}'}, {contender.name}")
-            sample = case.scenario.roles[case.role].run(case, contender)
+            try:
+                sample = case.scenario.roles[case.role].run(case, contender)
+            except Missing as missing:  # something that a peer needs, found out only when it is imported
+                outcome.skipped[contender.name] = str(missing)
+                continue
             if number:
                 outcome.samples.setdefault(contender.name, []).append(sample)
     return outcome

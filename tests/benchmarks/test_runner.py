@@ -57,6 +57,13 @@ def test_absent_peers_are_skipped_by_name() -> None:
     assert list(made.samples) == ["honest"]
 
 
+def test_peers_that_lack_something_are_skipped_by_name() -> None:
+    lacking = Contender("lacking", {"client": "tests.benchmarks.lacking:client"})
+    made = conduct(case(), [contender("honest"), lacking], rounds=1)
+    assert made.skipped == {"lacking": "no_such_package"}
+    assert list(made.samples) == ["honest"]
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
