@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncnet.core.name_files import NameFiles, system_hosts_file
+from asyncnet.core.name_files import NameFiles
 
 pytestmark = pytest.mark.asyncio
 
@@ -109,7 +109,3 @@ async def test_closing_while_it_looks(tmp_path: Path) -> None:
     os.close(os.open(fifo, os.O_WRONLY))  # lets the file thread go
     await files.close()
     files.drop()
-
-
-async def test_where_the_hosts_file_is() -> None:
-    assert os.path.isabs(system_hosts_file())

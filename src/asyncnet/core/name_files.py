@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import contextvars
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeAlias
@@ -19,17 +18,10 @@ from .files import run_in_file_thread
 from .hosts_file import Hosts, parse_hosts
 from .resolv_conf import ResolvConf, parse_resolv_conf
 
-__all__ = ["NameFiles", "system_hosts_file"]
+__all__ = ["NameFiles"]
 
 _INTERVAL = 5.0  # seconds between two looks
 _MAX_BYTES = 32 << 20  # block lists kept in a hosts file are large; a device file given by mistake is endless
-
-
-def system_hosts_file() -> str:
-    """Where the hosts file is."""
-    if sys.platform == "win32":
-        return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), r"System32\drivers\etc\hosts")
-    return "/etc/hosts"
 
 
 _Stamp: TypeAlias = "tuple[int, int, int] | None"  # of a file as it was read; None if it was not there

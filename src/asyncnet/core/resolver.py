@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
@@ -32,12 +32,13 @@ from .dns_records import check_type
 from .happy_eyeballs import source_address
 from .loop_scope import current_scope
 from .many import fan_out
-from .name_files import NameFiles, system_hosts_file
+from .name_files import NameFiles
 from .name_search import IPAddress, NameSearch
-from .nameserver import Nameserver, check_nameservers
-from .operation import Operation, Timeout, check_timeout, choose_timeout
+from .nameserver import Nameserver
+from .operation import Operation, Timeout, choose_timeout
 from .outcome import Outcome
 from .resolver_cache import ResolverCache
+from .resolver_options import check_options, usable_nameservers
 from .trace import current_trace
 
 if TYPE_CHECKING:
@@ -108,22 +109,15 @@ class Resolver(BaseClient):
         dialer: StreamDialer | None = None,
     ) -> None:
         super().__init__(timeout=timeout)
-        self._nameservers = check_nameservers(nameservers)
+        self._options = check_options(
+            nameservers=nameservers, search=search, ndots=ndots, hosts_file=hosts_file, config_file=config_file,
+            cache_size=cache_size, max_ttl=max_ttl, negative_ttl=negative_ttl, stale_for=stale_for,
+        )  # fmt: skip
         self._dialer = dialer
-        # The system's search list belongs to the system's servers.
-        foreign = nameservers is not None and config_file is None
-        self._search = _check_search(() if search is None and foreign else search)
-        self._ndots = ndots if ndots is None else _check_count(ndots, "ndots")
-        self._config_file = None if config_file is None else _check_path(config_file, "config_file")
-        self._hosts_file = _check_hosts_file(hosts_file)
-        self._cache_size = _check_count(cache_size, "cache_size")
-        self._max_ttl = _check_seconds(max_ttl, "max_ttl")
-        self._negative_ttl = min(30.0, _check_seconds(negative_ttl, "negative_ttl"))
-        self._stale_for = _check_seconds(stale_for, "stale_for")
         # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
-        self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._cache_size)
+        self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._options.cache_size)
         # Those that need no server, whatever the files say.
-        self._local: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(min(self._cache_size, _LOCALS))
+        self._local: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(min(self._options.cache_size, _LOCALS))
         self._ordered_hits = 0
         self._questions: Questions | None = None
         self._files: NameFiles | None = None
@@ -133,30 +127,27 @@ class Resolver(BaseClient):
     async def _open(self, operation: Operation) -> None:
         # Nothing is awaited here, and nothing acquired: a taker's first use may be cancelled at any point,
         # and that must not close what is another's.  Engine and files come with the first question.
+        options = self._options
         dialer = None
-        if self._nameservers is not None and self._nameservers[0].tls:
+        if options.nameservers is not None and options.nameservers[0].tls:
             require_dnspython("a tls:// name server")
             dialer = self._dialer or self._default_dialer()
-        self._files = NameFiles(self._hosts_file, self._config_file or _SYSTEM_CONFIG, self.clear_cache)
+        self._files = NameFiles(options.hosts_file, options.config_file or _SYSTEM_CONFIG, self.clear_cache)
         self._questions = Questions(
-            operation.loop, nameservers=self._servers, cache_size=self._cache_size, max_ttl=self._max_ttl,
-            negative_ttl=self._negative_ttl, stale_for=self._stale_for, timeout=self._timeout, dialer=dialer,
+            operation.loop, nameservers=self._nameservers, cache_size=options.cache_size, max_ttl=options.max_ttl,
+            negative_ttl=options.negative_ttl, stale_for=options.stale_for, timeout=self._timeout, dialer=dialer,
         )  # fmt: skip
-        self._names = NameSearch(self._questions, self._files, search=self._search, ndots=self._ndots)
+        self._names = NameSearch(self._questions, self._files, search=options.search, ndots=options.ndots)
 
     def _default_dialer(self) -> StreamDialer:
         """The dialer for TLS where none was given; a room above knows one."""
         raise ValueError("tls:// name servers need a dialer")
 
-    def _servers(self) -> tuple[Nameserver, ...] | None:
+    def _nameservers(self) -> tuple[Nameserver, ...] | None:
         """Those given, or those of the file given, or None: the system's."""
-        if self._nameservers is not None or self._config_file is None or self._files is None:
-            return self._nameservers
-        listed: list[Nameserver] = []
-        for text in self._files.config.nameservers:
-            with suppress(ValueError):
-                listed += check_nameservers([text]) or ()
-        return tuple(listed) or check_nameservers(["127.0.0.1"])
+        if self._options.nameservers is not None or self._options.config_file is None or self._files is None:
+            return self._options.nameservers
+        return usable_nameservers(self._files.config.nameservers)
 
     async def _goodbye(self) -> None:
         if self._questions is not None:
@@ -389,39 +380,3 @@ def _in_order(addresses: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
     if len(addresses) < 2:
         return addresses
     return (*sort_destinations(addresses[:_MAX_ORDERED], source_address), *addresses[_MAX_ORDERED:])
-
-
-def _check_search(search: Sequence[str] | None) -> tuple[str, ...] | None:
-    if search is None:
-        return None
-    if isinstance(search, str | bytes):
-        raise TypeError("search must be a list of domains")
-    return tuple(check_host(domain, "search").strip(".") for domain in search)
-
-
-def _check_count(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < 0:
-        raise ValueError(f"{name} must not be negative, not {value}")
-    return value
-
-
-def _check_seconds(value: float, name: str) -> float:
-    seconds = check_timeout(value, name)
-    return float("inf") if seconds is None else seconds
-
-
-def _check_hosts_file(hosts_file: str | os.PathLike[str] | bool | None) -> str | None:
-    if hosts_file is None or hosts_file is True:
-        return system_hosts_file()
-    return None if hosts_file is False else _check_path(hosts_file, "hosts_file")
-
-
-def _check_path(path: str | os.PathLike[str], name: str) -> str:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str or a path, not {type(text).__name__}")
-    if "\0" in text:
-        raise ValueError(f"{name} must not contain NUL")
-    return text
