@@ -14,7 +14,7 @@ import pytest
 
 import asyncnet
 from asyncnet import Dialer, testing
-from tests.contract.case import Case, Target
+from tests.contract.case import Case, Target, named
 from tests.contract.table import CASES
 from tests.core.proxies import Proxy
 
@@ -22,8 +22,9 @@ pytestmark = pytest.mark.asyncio
 
 
 def dials(case: Case) -> bool:
-    protocol, *rest = case.name.split(".")
-    return protocol != "dns" and rest[0] != "Server"
+    """Whether it opens connections, or its client does: then it takes a dialer."""
+    maker = case.function if case.client is None else named(case.name.rpartition(".")[0]).__init__
+    return not case.name.startswith("dns.") and "dialer" in inspect.signature(maker).parameters
 
 
 ALL = [case for case in CASES if dials(case)]
@@ -129,7 +130,9 @@ async def test_everything_goes_through_the_proxy(case, scheme):
             return
         async with testing.no_leaks():
             await case.call(target)
-        assert set(proxy.asked) == {(server.host if scheme == "socks5" else "origin.example", server.port)}
+        place = server.host if scheme == "socks5" else "origin.example"
+        assert (place, server.port) in proxy.asked
+        assert {host for host, _ in proxy.asked} == {place}  # the data connections of FTP, too
 
 
 @each_one_shot
@@ -191,3 +194,18 @@ async def test_sessions_of_aiohttp_dial_through_the_dialer():
             async with session.get(f"http://origin.example:{server.port}/") as response:
                 assert await response.text() == "hello"
         await asyncio.sleep(0)
+
+
+# ---- ftp: data connections
+
+FTP = [case for case in ALL if case.name in ("ftp.Client.fetch", "ftp.Client.store", "ftp.Client.list", "ftp.download")]
+
+
+@pytest.mark.parametrize("case", FTP, ids=[case.name for case in FTP])
+async def test_a_data_connection_is_judged_like_any_other(case):
+    with case.server() as server:
+        control = server.port
+        dialer = Dialer(allow=lambda address, port: port == control)
+        with pytest.raises(asyncnet.ForbiddenAddress) as caught:
+            await case.call(Target(server.host, server.port, dialer=dialer))
+    assert f":{control} is not permitted" not in str(caught.value)

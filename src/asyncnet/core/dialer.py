@@ -14,17 +14,18 @@ import os
 import socket
 import ssl as _ssl
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
-from ..errors import AsyncNetError, Attempt, ConnectError, ForbiddenAddress, OperationTimeout
+from ..errors import ConnectError, ForbiddenAddress, OperationTimeout
 from .address import Endpoint, address_text, check_host, check_port, parse_literal
-from .attempts import Hopeless, attempt_failed, connect_address, connect_path, within_attempt
+from .attempts import connect_address, connect_path, within_attempt
 from .favourites import Favourites
 from .happy_eyeballs import ATTEMPT_DELAY, IPAddress, connect_any, connect_one, resolve_all
 from .loop_scope import current_scope
 from .operation import ATTEMPT_TIMEOUT, DEFAULT_TIMEOUT, Operation, check_timeout
 from .policy import permits
-from .proxy import Proxy, parse_proxy
+from .proxy import Proxy, open_tunnel, parse_proxy
 from .resolver import Resolver, default_resolver
 from .stream import Stream
 from .target import LocalAddress, check_local_address, check_target
@@ -52,7 +53,12 @@ class Dialer:
         family: ``socket.AF_INET`` or ``AF_INET6`` only; ``None`` for both.
         local_address: ``(host, port)`` to bind before connecting.
         ssl_context: for every TLS of this dialer, STARTTLS included, unless a call gives its own.
-        happy_eyeballs_delay: seconds between the starts of two attempts.
+        happy_eyeballs_delay: seconds between the starts of two attempts, 0.01 to 10.
+
+    Raises:
+        ValueError: something that cannot be dialled by, such as ``socks5h`` together with ``allow``.
+
+    Source: RFC 8305 (Happy Eyeballs), RFC 6724 (order of addresses).
 
     Example:
         ```python
@@ -114,14 +120,18 @@ class Dialer:
         Args:
             host: a name or an address.
             port: 0 to 65535.
-            path: a Unix socket instead of host and port.
+            path: a Unix socket instead of host and port; no policy and no proxy concern it.
             timeout: seconds for names, connecting and TLS together; ``None`` for no limit.
             ssl: TLS from the first byte.
             server_hostname: the name to verify when it differs from ``host``.
             local_address: ``(host, port)`` to bind before connecting.
 
         Raises:
-            ResolveError, ConnectError, ForbiddenAddress, TLSError, OperationTimeout.
+            ResolveError: the name has no address.
+            ConnectError: no address answered; ``attempts`` names each of them.
+            ForbiddenAddress: the policy permits none.
+            TLSError: handshake or certificate failed.
+            OperationTimeout: not in time; ``phase`` says where it was.
         """
         peer = check_target(host, port, path)
         check_tls(ssl, server_hostname)
@@ -144,7 +154,16 @@ class Dialer:
     ) -> socket.socket:
         """Open a connection and return its non-blocking socket: past the proxy, no TLS.
 
-        The socket is the caller's to close.
+        For engines that bring their own protocol. The socket is the caller's to close.
+
+        Args:
+            host: a name or an address.
+            port: 0 to 65535.
+            timeout: seconds for names and connecting together; ``None`` for no limit.
+            local_address: ``(host, port)`` to bind before connecting.
+
+        Raises:
+            ResolveError, ConnectError, ForbiddenAddress, OperationTimeout: as for `connect`.
         """
         peer = check_target(host, port, None)
         local_address = check_local_address(local_address)
@@ -154,8 +173,19 @@ class Dialer:
     async def endpoints(self, host: str, port: int, *, timeout: float | None = DEFAULT_TIMEOUT) -> tuple[Endpoint, ...]:
         """The permitted addresses of a host in the order to try them, for datagrams.
 
+        Args:
+            host: a name or an address.
+            port: 0 to 65535.
+            timeout: seconds; ``None`` for no limit.
+
+        Returns:
+            At least one ``(host, port)``, the host an address.
+
         Raises:
-            ForbiddenAddress: none of them is permitted. ValueError: datagrams cannot go through the proxy.
+            ResolveError: the name has no address.
+            ForbiddenAddress: none of them is permitted.
+            OperationTimeout: no answer in time.
+            ValueError: this dialer has a proxy, and datagrams cannot go through one.
         """
         peer = check_target(host, port, None)
         async with Operation("udp", "endpoints", peer=peer, timeout=timeout) as operation:
@@ -238,50 +268,24 @@ class Dialer:
 
     async def _reach(self, operation: Operation, host: str, port: int, local: LocalAddress | None) -> socket.socket:
         """Connect to a host without a proxy."""
-        return await self._try_each(
-            operation, host, port, lambda endpoint: connect_address(operation, endpoint, local), self._refusal, local
-        )
+        direct = partial(connect_address, operation, local_address=local)
+        return await self._try_each(operation, host, port, direct, self._refusal, local)
 
     async def _reach_through(
         self, operation: Operation, proxy: Proxy, host: str, port: int, local: LocalAddress | None
     ) -> socket.socket:
         """Connect to a host through the proxy: by name if it takes names and nobody has to judge the address."""
-
-        async def connect(endpoint: Endpoint) -> socket.socket:
-            return await self._tunnel(operation, proxy, endpoint.host, endpoint.port, local)
-
-        if not proxy.takes_names or self.allow is not None or parse_literal(host) is not None:
-            return await self._try_each(operation, host, port, connect, self._refusal, None)
-        started = operation.loop.time()
-        target = f"{host}:{port}"
-        try:
-            sock = await self._tunnel(operation, proxy, host.rstrip("."), port, local)
-        except (Hopeless, AsyncNetError) as error:
-            told = error.error if isinstance(error, Hopeless) else error
-            operation.attempts.append(attempt_failed(target, told, operation.loop.time() - started))
-            raise told from told.__cause__
-        operation.attempts.append(Attempt(target, elapsed=operation.loop.time() - started))
-        return sock
-
-    async def _tunnel(
-        self, operation: Operation, proxy: Proxy, host: str, port: int, local: LocalAddress | None
-    ) -> socket.socket:
         place = self.hosts.get(_key(proxy.host), proxy.host)
-        try:
+
+        def reach() -> Coroutine[Any, Any, socket.socket]:
             # The proxy's own address was written by the caller, so `allow` does not judge it.
-            sock = await self._try_each(
-                operation, place, proxy.port,
-                lambda endpoint: connect_address(operation, endpoint, local), lambda endpoint: None, local,
-            )  # fmt: skip
-        except AsyncNetError as error:
-            error.args = (f"proxy {proxy}: {error.args[0]}",)
-            raise Hopeless(error) from error
-        try:
-            await proxy.tunnel(operation, sock, host, port)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+            direct = partial(connect_address, operation, local_address=local)
+            return self._try_each(operation, place, proxy.port, direct, _permit, local)
+
+        connect = partial(open_tunnel, operation, proxy, reach)
+        if proxy.takes_names and self.allow is None and parse_literal(host) is None:
+            return await connect_one(operation, Endpoint(_key(host), port), connect, refuse=_permit)
+        return await self._try_each(operation, host, port, connect, self._refusal, None)
 
     async def _try_each(
         self,
@@ -331,12 +335,12 @@ class Dialer:
                 span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())
 
     def __repr__(self) -> str:
-        parts = [
-            f"{name}={value!r}"
-            for name, value in (("hosts", self.hosts), ("allow", self.allow), ("proxy", self.proxy and str(self.proxy)))
-            if value
-        ]
-        return f"<Dialer {' '.join(parts)}>" if parts else "<Dialer>"
+        shown = {"hosts": self.hosts, "allow": self.allow, "proxy": self.proxy and str(self.proxy)}
+        return f"<Dialer{''.join(f' {name}={value!r}' for name, value in shown.items() if value)}>"
+
+
+def _permit(endpoint: Endpoint) -> None:
+    """Nothing speaks against it."""
 
 
 def _key(host: str) -> str:
@@ -357,7 +361,16 @@ _current: contextvars.ContextVar[Dialer | None] = contextvars.ContextVar("asyncn
 
 @contextlib.contextmanager
 def use(dialer: Dialer) -> Iterator[Dialer]:
-    """Dial through ``dialer`` inside the ``with`` block, wherever no other is given."""
+    """Dial through ``dialer`` inside the ``with`` block, wherever no other is given.
+
+    It holds for what is called inside, and for tasks that are started there.
+
+    Example:
+        ```python
+        with asyncnet.use(asyncnet.Dialer(hosts={"api.example.org": "127.0.0.1"})):
+            answer = await asyncnet.tcp.exchange("api.example.org", server.port, b"ping")
+        ```
+    """
     if not isinstance(dialer, Dialer):
         raise TypeError(f"use() takes a Dialer, not {type(dialer).__name__}")
     token = _current.set(dialer)

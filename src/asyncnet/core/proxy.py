@@ -14,11 +14,12 @@ loop still watches the descriptor.  A safe dialer could not use any of that.
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ..errors import AsyncNetError, AuthenticationError, ConnectError, OperationTimeout, ProtocolError
 from .address import Endpoint, check_host, parse_url
-from .attempts import within_attempt
+from .attempts import Hopeless, within_attempt
 from .operation import Operation
 from .proxy_messages import (
     NO_LOGIN,
@@ -35,7 +36,7 @@ from .proxy_messages import (
 )
 from .sockets import receive_exactly, receive_head, send_all
 
-__all__ = ["Proxy", "parse_proxy"]
+__all__ = ["Proxy", "open_tunnel", "parse_proxy"]
 
 _HEAD_LIMIT = 16_384  # bytes: a proxy's answer to CONNECT
 _PORTS = {"http": 8080, "socks5": 1080, "socks5h": 1080}
@@ -114,6 +115,34 @@ class Proxy:
     def _wants_login(self, code: int | None, words: str) -> AuthenticationError:
         what = "other credentials" if self.username is not None else "credentials"
         return AuthenticationError(f"proxy {self} wants {what}", code=code, text=words, phase="proxy")
+
+
+async def open_tunnel(
+    operation: Operation, proxy: Proxy, reach: Callable[[], Awaitable[socket.socket]], target: Endpoint
+) -> socket.socket:
+    """Connect to a target, an address or a name, through a proxy.
+
+    Args:
+        operation: whose time this is.
+        proxy: whom to ask.
+        reach: connects to the proxy.
+        target: for what.
+
+    Raises:
+        Hopeless: the proxy cannot be reached, so no other address of the target could be either.
+        ConnectError, AuthenticationError, ProtocolError, OperationTimeout: as for `Proxy.tunnel`.
+    """
+    try:
+        sock = await reach()
+    except AsyncNetError as error:
+        error.args = (f"proxy {proxy}: {error.args[0]}",)
+        raise Hopeless(error) from error
+    try:
+        await proxy.tunnel(operation, sock, target.host, target.port)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def parse_proxy(text: object) -> Proxy:
