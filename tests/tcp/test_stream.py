@@ -184,6 +184,16 @@ async def test_reset_is_connection_lost_with_its_number() -> None:
             await stream.send(b"x")
 
 
+async def test_sending_to_a_peer_that_has_gone_is_told_by_the_very_send() -> None:
+    """Nothing waits here, so that no turn of the loop could bring the news."""
+    with testing.TCPServer([Reset()]) as server:
+        async with asyncnet.tcp.Client(server.host, server.port) as stream:
+            server.block_until(lambda: server.connections.open == 0)
+            with pytest.raises(asyncnet.ConnectionLost):
+                for _ in range(10):
+                    await stream.send(b"x")
+
+
 async def test_half_close_leaves_receiving_open() -> None:
     async with echoing() as stream:
         await stream.send(b"all there is")

@@ -237,6 +237,8 @@ class Stream(Connection):
         wire.write(data)
         if wire.write_paused:
             await self._room(wire, timeout)
+        elif wire.failure is not None:
+            self._writable("send")
 
     async def send_frame(self, data: Buffer, *, timeout: Timeout = ...) -> None:
         """Send one frame: its length as four bytes, big-endian, then ``data``."""

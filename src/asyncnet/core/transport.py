@@ -32,6 +32,9 @@ class Receiver(Protocol):
     def eof_received(self) -> object:
         """The peer will send nothing more."""
 
+    def connection_failed(self, exc: Exception) -> None:
+        """A receive or a send failed; `connection_lost` follows in the loop's next turn."""
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
 
@@ -193,6 +196,8 @@ class Transport:
 
     def _fail(self, error: OSError | None) -> None:
         self._closing = True
+        if error is not None:
+            self._receiver.connection_failed(error)
         self._lose(error)
 
     def _lose(self, error: OSError | None) -> None:

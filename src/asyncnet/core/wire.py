@@ -138,6 +138,11 @@ class Wire:
             self.failure = EOFError("cut without close_notify")
         self._end()  # our own direction stays open: half-close is the stream's decision
 
+    def connection_failed(self, exc: Exception) -> None:
+        # At once: who sends without ever waiting would not hear of it otherwise.
+        if self.failure is None:
+            self.failure = exc
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         if self.failure is None and (exc is not None or not self.eof):
