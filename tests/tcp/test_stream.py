@@ -186,8 +186,11 @@ async def test_reset_is_connection_lost_with_its_number() -> None:
 
 async def test_sending_to_a_peer_that_has_gone_is_told_by_the_very_send() -> None:
     """Nothing waits here, so that no turn of the loop could bring the news."""
-    with testing.TCPServer([Reset()]) as server:
+    gate = testing.Gate()
+    with testing.TCPServer([testing.Wait(gate), Reset()]) as server:
         async with asyncnet.tcp.Client(server.host, server.port) as stream:
+            server.block_until(lambda: server.connections.total == 1)
+            gate.set()
             server.block_until(lambda: server.connections.open == 0)
             with pytest.raises(asyncnet.ConnectionLost):
                 for _ in range(10):
