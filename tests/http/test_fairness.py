@@ -61,6 +61,31 @@ def test_a_success_begins_the_count_again_and_other_errors_leave_it():
     assert not turns.is_given_up("a")
 
 
+def test_a_host_that_times_out_gets_no_more_places_than_would_end_it():
+    turns = Fairness(per_host=4, give_up_after=3)
+    for number in range(20):
+        turns.add("a", number)
+    assert drain(turns) == [0, 1, 2, 3]
+    turns.finished("a", ok=False, timed_out=True)
+    assert turns.next() is None, "three are under way, and two more timeouts would end it"
+    turns.add("a", 20)
+    assert turns.next() is None
+    turns.finished("a", ok=True, timed_out=False)
+    assert len(drain(turns)) == 2, "a success gives it all its places back"
+
+
+def test_a_suspected_host_that_was_ready_waits():
+    turns = Fairness(per_host=3, give_up_after=2)
+    for number in range(9):
+        turns.add("a", number)
+    turns.next(), turns.next()
+    turns.finished("a", ok=False, timed_out=True)
+    assert turns.next() is None
+    turns.finished("a", ok=False, timed_out=False)
+    assert turns.next() == ("a", 2)
+    assert turns.next() is None
+
+
 def test_never_given_up():
     turns = Fairness(per_host=1, give_up_after=None)
     for number in range(20):

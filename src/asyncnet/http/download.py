@@ -31,7 +31,7 @@ from .urls import parse_http_url
 __all__ = ["Download", "Options", "Transfer", "check_options", "check_target"]
 
 BATCH = 1024 * 1024  # bytes written by one job of the file thread
-BUFFER = 2 * 1024 * 1024  # bytes of each of the two buffers where the content comes without parsing
+BUFFER = 1024 * 1024  # bytes of each of the two buffers where the content comes without parsing
 _ADVANCE = 256 * 1024  # bytes: a try that got so far does not count as failed
 
 # Codings that name a kind of file too: such a file is stored as it comes.

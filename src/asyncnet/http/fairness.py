@@ -50,8 +50,18 @@ class Fairness:
         state = self._hosts.setdefault(host, _Host())
         state.waiting.append(item)
         self.waiting += 1
-        if state.running < self._per_host:
+        if state.running < self._places(state):
             self._ready[host] = None
+
+    def _places(self, state: _Host) -> int:
+        """How many places a host has now.
+
+        One that has begun to time out gets none beyond those that would end it:
+        they would only wait their whole time for the same answer.
+        """
+        if not state.timeouts or self._give_up_after is None:
+            return self._per_host
+        return max(1, min(self._per_host, self._give_up_after - state.timeouts))
 
     def next(self) -> tuple[Hashable, Any] | None:
         """Take the next item and its host's place, ``None`` if nobody can begin now."""
@@ -62,7 +72,7 @@ class Fairness:
         item = state.waiting.popleft()
         self.waiting -= 1
         state.running += 1
-        if state.waiting and state.running < self._per_host:
+        if state.waiting and state.running < self._places(state):
             self._ready[host] = None
         return host, item
 
@@ -87,7 +97,10 @@ class Fairness:
             self._ready.pop(host, None)
             return ended
         if state.waiting:
-            self._ready.setdefault(host)
+            if state.running < self._places(state):
+                self._ready.setdefault(host)
+            else:
+                self._ready.pop(host, None)
         elif not state.running and not state.timeouts:
             del self._hosts[host]  # nothing to remember: endless inputs have endless hosts
         return []
