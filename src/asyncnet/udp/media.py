@@ -138,7 +138,10 @@ async def send_media(
 
     Example:
         ```python
-        sent = await asyncnet.udp.send_media(photo, "127.0.0.1", 5004, parity=8)
+        media, sent = await asyncio.gather(
+            asyncnet.udp.receive_media("127.0.0.1", 5004),
+            asyncnet.udp.send_media(b"picture" * 1000, "127.0.0.1", 5004, parity=8),
+        )
         ```
     """
     peer = check_peer(host, port)
@@ -228,7 +231,10 @@ async def receive_media(
 
     Example:
         ```python
-        media = await asyncnet.udp.receive_media("127.0.0.1", 5004, timeout=60)
+        media, _ = await asyncio.gather(
+            asyncnet.udp.receive_media("127.0.0.1", 5004, timeout=60),
+            asyncnet.udp.send_media(b"picture" * 1000, "127.0.0.1", 5004),
+        )
         print(media.lost_fraction, media.missing)
         ```
     """
