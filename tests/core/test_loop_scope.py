@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import pytest
 
 import asyncnet
 from asyncnet.core.loop_scope import current_scope
+from house import SOURCE
 
 DIARY: list[str] = []
 
@@ -209,7 +211,7 @@ def run_program(program: str) -> subprocess.CompletedProcess[str]:
     """Run it where every warning is an error."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(program)],
-        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 

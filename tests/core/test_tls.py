@@ -104,9 +104,14 @@ def test_secrets_of_a_session_are_logged_where_sslkeylogfile_says(tmp_path):
     CA.save(tmp_path / "ca.pem")
     program = """
         import asyncio, asyncnet, sys
-        dialer = asyncnet.Dialer(hosts={"a.example": "127.0.0.1"})
-        answer = asyncnet.tcp.exchange("a.example", int(sys.argv[1]), b"ping", ssl=True, dialer=dialer)
-        print(asyncio.run(answer))
+
+        async def main():
+            dialer = asyncnet.Dialer(hosts={"a.example": "127.0.0.1"})
+            async with asyncnet.tcp.Client("a.example", int(sys.argv[1]), ssl=True, dialer=dialer) as stream:
+                await stream.send(b"ping")
+                print(await stream.receive())
+
+        asyncio.run(main())
     """
     environment = {
         **os.environ, "PYTHONPATH": str(SOURCE),
