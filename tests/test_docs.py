@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -152,6 +152,7 @@ def servers() -> Iterator[SimpleNamespace]:
             udp=start(testing.UDPServer()),
             smtp=start(testing.SMTPServer(starttls=context, users=USERS)),
             smtps=start(testing.SMTPServer(ssl=context, users=USERS)),
+            ftp=start(testing.FTPServer({"/pub/readme.txt": b"hello\n", "/pub/data.bin": bytes(1000)})),
             nntps=start(testing.NNTPServer({"misc.test": NEWS}, ssl=context)),
             pop3s=start(testing.POP3Server(MAILDROP, ssl=context, users=USERS)),
         )
@@ -268,7 +269,7 @@ ENDLESS = {"udp-Server"}
 def example_names(place: str, servers: SimpleNamespace, dialer: Loopback) -> dict[str, Any]:
     """What an example may take for granted, by the page that it is on."""
     message = asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="Hi", text="Hello")
-    server = {"udp": servers.udp, "smtp": servers.smtp}.get(place.partition("-")[0], servers.tcp)
+    server = {"udp": servers.udp, "smtp": servers.smtp, "ftp": servers.ftp}.get(place.partition("-")[0], servers.tcp)
     return {
         "aiohttp": aiohttp,
         "asyncnet": asyncnet,
@@ -276,6 +277,7 @@ def example_names(place: str, servers: SimpleNamespace, dialer: Loopback) -> dic
         "testing": testing,
         "ca": servers.ca,
         "dialer": dialer,
+        "folder": Path.cwd(),
         "message": message,
         "messages": [message, message],
         "port": server.port,
@@ -342,6 +344,12 @@ def test_the_readme_shows_the_five_jobs():
     for call in ("dns.resolve", "http.fetch", "fetch_image", ".save(", "tcp.Server", "udp.exchange", "smtp.send"):
         assert call in code
     assert len(found) == 5
+
+
+def test_the_readme_names_the_namespaces_that_there_are():
+    state = (ROOT / "README.md").read_text(encoding="utf-8").partition("## State")[2].partition("What is here")[0]
+    there = {name for name in asyncnet.__all__ if isinstance(getattr(asyncnet, name), ModuleType)} - {"errors"}
+    assert set(re.findall(r"`(\w+)`", state)) == there
 
 
 def test_the_changelog_names_this_version():
