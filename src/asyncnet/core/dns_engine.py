@@ -152,6 +152,33 @@ class _Channel(aiodns.DNSResolver):
             self._cleanup()
 
 
+class _Query:
+    """What c-ares calls with the answer; an object, because a closure over as much is three times as large."""
+
+    __slots__ = ("_channel", "_done", "_engine", "_key", "_settled")
+
+    def __init__(self, engine: Engine, channel: _Channel, key: tuple[str, str], done: Done) -> None:
+        self._engine = engine
+        self._channel = channel
+        self._key = key
+        self._done = done
+        self._settled = False
+
+    def __call__(self, result: Any, status: int | None) -> None:
+        # c-ares may call, and pycares raise the same error as well.
+        if self._settled or self._engine.dropped:
+            return
+        self._settled = True
+        outcome = _failure(*self._key, status) if status is not None else _rows(result)
+        self._channel.pending -= 1
+        held = self._channel.held
+        if (not self._engine.keeps or not isinstance(outcome, list) or not outcome) and len(held) < _MAX_HELD:
+            held.add(self._key)
+        self._done(outcome)
+        if self._channel.retired and not self._channel.pending:
+            self._engine.release_soon(self._channel)
+
+
 class Engine:
     """Asks name servers.
 
@@ -177,9 +204,9 @@ class Engine:
         self._options: dict[str, Any] = {
             "timeout": patience, "tries": tries, "socket_receive_buffer_size": _RECEIVE_BUFFER
         }  # fmt: skip
-        self._keeps = keeps
+        self.keeps = keeps
         self._retired: set[_Channel] = set()
-        self._dropped = False
+        self.dropped = False
         self._channel = self._new_channel()
 
     def _new_channel(self) -> _Channel:
@@ -202,26 +229,11 @@ class Engine:
             self.forget()
         channel = self._channel
         channel.pending += 1
-        settled = False
-
-        def answered(result: Any, status: int | None) -> None:
-            nonlocal settled
-            if settled or self._dropped:
-                return
-            settled = True
-            channel.pending -= 1
-            outcome = _failure(name, type, status) if status is not None else _rows(result)
-            if not self._keeps or not isinstance(outcome, list) or not outcome:
-                channel.held.add(key)
-            done(outcome)
-            if channel.retired and not channel.pending:
-                # Not now: c-ares itself is calling.
-                self._loop.call_soon(self._release, channel, context=contextvars.Context())
-
+        query = _Query(self, channel, key, done)
         try:
-            channel.ask(name, RECORD_TYPES[type], answered)
+            channel.ask(name, RECORD_TYPES[type], query)
         except pycares.AresError as error:
-            answered(None, error.args[0])
+            query(None, error.args[0])
 
     def forget(self) -> None:
         """Empty c-ares' own cache; the queries under way end undisturbed."""
@@ -233,13 +245,17 @@ class Engine:
         if not retired.pending:
             self._release(retired)
 
+    def release_soon(self, channel: _Channel) -> None:
+        """Drop a channel, but not now: c-ares itself is calling."""
+        self._loop.call_soon(self._release, channel, context=contextvars.Context())
+
     def _release(self, channel: _Channel) -> None:
         self._retired.discard(channel)
         channel.drop()
 
     def drop(self) -> None:
         """Release everything now; nobody is told."""
-        self._dropped = True
+        self.dropped = True
         for channel in (self._channel, *self._retired):
             channel.drop()
         self._retired.clear()

@@ -83,13 +83,30 @@ class Limit(NamedTuple):
 class _Flight:
     """A query under way and who waits for it."""
 
-    __slots__ = ("key", "over", "started", "waiters")
+    __slots__ = ("asker", "key", "others", "over", "started")
 
-    def __init__(self, key: tuple[str, str], started: float) -> None:
+    def __init__(self, key: tuple[str, str], started: float, asker: asyncio.Future[Result] | None = None) -> None:
         self.key = key
         self.started = started
         self.over = False
-        self.waiters: dict[asyncio.Future[Result], None] = {}  # in the order in which they came
+        self.asker = asker  # mostly there is one; nobody waits for a refreshed answer
+        self.others: dict[asyncio.Future[Result], None] | None = None  # in the order in which they came
+
+    def join(self, asker: asyncio.Future[Result]) -> None:
+        if self.others is None:
+            self.others = {}
+        self.others[asker] = None
+
+    def leave(self, asker: asyncio.Future[Result]) -> None:
+        if self.asker is asker:
+            self.asker = None
+        elif self.others is not None:
+            self.others.pop(asker, None)
+
+    def tell(self, result: Result) -> None:
+        for asker in (self.asker, *(self.others or ())):
+            if asker is not None and not asker.done():
+                asker.set_result(result)
 
 
 class Questions:
@@ -157,18 +174,16 @@ class Questions:
         flight = self._flights.get(key)
         if flight is not None:
             self.coalesced += 1
-            flight.waiters[future] = None
+            flight.join(future)
         else:
-            flight = _Flight(key, now)
-            flight.waiters[future] = None
-            self._send(flight)
+            self._send(_Flight(key, now, future))
         return future
 
     def leave(self, asker: asyncio.Future[Result], name: str, type: str) -> None:
         """Forget one asker, who was cancelled: the query goes on, and must not hold his frames until it has ended."""
         flight = self._flights.get((name, type))
         if flight is not None:
-            flight.waiters.pop(asker, None)
+            flight.leave(asker)
 
     async def answer(self, name: str, type: str, limit: Limit | None) -> Result:
         """What is known, or will be: a failure is a result, and so is that the time is over.
@@ -227,9 +242,8 @@ class Questions:
         if self._patient is not None:
             self._patient.clear()
         for flight in self._under_way():
-            if self._loop.is_closed():
-                flight.waiters.clear()  # nobody is left to be told
-            self._finish(flight, Failure(StateError, "the resolver was closed"))
+            if not self._loop.is_closed():  # else nobody is left to be told
+                self._finish(flight, Failure(StateError, "the resolver was closed"))
         if self._engine is not None:
             self._engine.drop()
         if self._wire is not None:
@@ -335,9 +349,7 @@ class Questions:
         else:
             self._orphans.pop(flight, None)
         self._attempts.discard(flight)
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_result(result)
+        flight.tell(result)
 
 
 def _judged(key: tuple[str, str], outcome: list[Row] | Failure) -> Result:

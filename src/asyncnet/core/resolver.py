@@ -22,6 +22,7 @@ from ipaddress import IPv4Address, IPv6Address
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..errors import AsyncNetError
 from .address import check_host, parse_literal
 from .address_order import sort_destinations
 from .client import BaseClient
@@ -243,26 +244,19 @@ class Resolver(BaseClient):
         if type == "PTR" and parse_literal(whole) is not None:
             raise ValueError(f"{whole} is an address, not a name: reverse() finds its names")
         if self._is_unwatched() and self._names.is_plain(whole):
-            return await self._lookup_plain(whole, type, name, choose_timeout(timeout, self._timeout))
+            # The way of nearly all lookups: one question, and nobody traces it.  An operation would cost as much
+            # as all of ours does, and has nothing to do but to explain a failure.
+            began = asyncio.get_running_loop().time()
+            seconds = choose_timeout(timeout, self._timeout)
+            limit = None if seconds is None else Limit(began, seconds)
+            result = await self._names.questions.answer(whole, type, limit)
+            if isinstance(result, Answer):
+                return result
+            raise _explained(result.error(), Operation("dns", "lookup", peer=f"{name} {type}", timeout=seconds), began)
         async with self._begin("lookup", None, peer=f"{name} {type}") as operation:
             self._limit(operation, timeout)
             with operation.span("resolve", name=whole, type=type):
                 return await self._names.records(operation, whole, type)
-
-    async def _lookup_plain(self, whole: str, type: str, name: str, timeout: float | None) -> Answer[Any]:
-        # The way of nearly all lookups: one question, and nobody traces it.  An operation would cost as much as
-        # all of ours does, and has nothing to do but to explain a failure.
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        limit = None if timeout is None else Limit(began, timeout)
-        result = await self._names.questions.answer(whole, type, limit)
-        if isinstance(result, Answer):
-            return result
-        error = result.error()
-        operation = Operation("dns", "lookup", peer=f"{name} {type}", timeout=timeout)
-        operation.started = began
-        operation.explain(error)
-        raise error
 
     async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
         """The names of an address.
@@ -373,6 +367,12 @@ async def opened(resolver: Resolver) -> Resolver:
 def default_resolver() -> Resolver:
     """The resolver that the running loop shares; it goes with the loop."""
     return current_scope().get("resolver", Resolver)
+
+
+def _explained(error: AsyncNetError, operation: Operation, began: float) -> AsyncNetError:
+    operation.started = began
+    operation.explain(error)
+    return error
 
 
 def _in_order(addresses: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
