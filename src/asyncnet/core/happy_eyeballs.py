@@ -87,9 +87,9 @@ class _Race:
         self.resolving: dict[asyncio.Task[tuple[IPAddress, ...]], int] = {}
         self.dialling: dict[asyncio.Task[socket.socket], tuple[IPAddress, float]] = {}
         self.stopping: list[asyncio.Task[socket.socket]] = []
-        self.found: list[IPAddress] = []
         self.waiting: list[IPAddress] = []
-        self.tried: set[IPAddress] = set()
+        self.ordered = False  # whether `waiting` is: nobody needs it while the favourite is tried
+        self.tried: list[IPAddress] = []
         self.unresolved: list[AsyncNetError] = []
         self.failures: list[tuple[str, BaseException]] = []
         self.failed: set[IPAddress] = set()
@@ -115,7 +115,7 @@ class _Race:
         while True:
             now = loop.time()
             if self.waiting and now >= self.next_start:
-                self._start(self.waiting.pop(0))
+                self._start(self._next())
                 continue
             tasks: set[asyncio.Task[Any]] = {*self.resolving, *self.dialling}
             if not tasks:
@@ -128,9 +128,21 @@ class _Race:
                 if (winner := self._ended(attempt)) is not None:
                     return winner
 
+    def _next(self) -> IPAddress:
+        if self.favourite in self.waiting:
+            assert self.favourite is not None
+            self.waiting.remove(self.favourite)
+            return self.favourite
+        if not self.ordered:
+            # Those who come late take the places that they would have had among all.
+            ordered = in_order(self.tried + self.waiting, self.favourite)
+            self.waiting = [address for address in ordered if address not in self.tried]
+            self.ordered = True
+        return self.waiting.pop(0)
+
     def _start(self, address: IPAddress) -> None:
         operation = self.operation
-        self.tried.add(address)
+        self.tried.append(address)
         endpoint = Endpoint(address_text(address), self.port)
         refusal = self.refuse(endpoint)
         if refusal is not None:
@@ -146,8 +158,9 @@ class _Race:
         family = self.resolving.pop(task)
         error = task.exception()
         if error is None:
-            self.found += task.result()[:_MOST]
-            self.waiting = [one for one in in_order(self.found, self.favourite) if one not in self.tried]
+            known = {*self.tried, *self.waiting}
+            self.waiting += [address for address in dict.fromkeys(task.result()[:_MOST]) if address not in known]
+            self.ordered = False
         elif isinstance(error, AsyncNetError):
             self.unresolved.append(error)
         else:
