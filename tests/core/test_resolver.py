@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 import asyncnet
+from asyncnet.core.files import run_in_file_thread
 from asyncnet.dns import Resolver
 from asyncnet.testing import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, Gate, Query
 
@@ -417,6 +418,19 @@ async def test_localhost_while_names_hang(make: Make) -> None:
     for task in hanging:
         task.cancel()
     assert all(isinstance(result, BaseException) for result in await asyncio.gather(*hanging, return_exceptions=True))
+
+
+@pytest.mark.slow
+async def test_an_attempt_ends_after_ten_seconds(make: Make) -> None:
+    resolver = await make(timeout=None).open()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    errors = await asyncio.gather(
+        resolver.lookup("silent.example"), resolver.lookup("silent.example", "TXT"), return_exceptions=True
+    )
+    assert all(isinstance(error, asyncnet.OperationTimeout) for error in errors)
+    assert 9.5 < loop.time() - started < 11
+    assert resolver.stats.pending == 0
 
 
 # ---- several servers
@@ -870,6 +884,43 @@ async def test_a_resolver_that_was_never_used_closes(make: Make) -> None:
         assert resolver.stats == asyncnet.dns.ResolverStats()
     await make().close()
     make().abort()
+
+
+@pytest.mark.parametrize("type", ["A", "TXT"])
+async def test_aborting_after_the_loop_was_closed(make: Make, type: str) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+
+    def elsewhere() -> None:
+        async def begin() -> Resolver:
+            resolver = await make().open()
+            asking = asyncio.ensure_future(resolver.lookup("silent.example", type))
+            await asyncio.wait([asking], timeout=0.05)
+            asking.cancel()
+            await asyncio.wait([asking])
+            return resolver
+
+        loop = asyncio.new_event_loop()
+        try:
+            resolver = loop.run_until_complete(begin())
+            if type == "TXT":  # our own query is a task, which only its loop can end
+                loop.run_until_complete(resolver.close())
+        finally:
+            loop.run_until_complete(asyncnet.close())
+            loop.close()
+        resolver.abort()
+        assert resolver.closed
+
+    await run_in_file_thread(elsewhere)
+    assert set(os.listdir("/proc/self/fd")) <= before
+
+
+async def test_servers_that_cannot_be_asked(make: Make) -> None:
+    resolver = await make(nameservers=["[fe80::1%nosuchlink]:53"]).open()
+    for type in ("A", "TXT"):
+        with pytest.raises(asyncnet.AsyncNetError) as caught:
+            await resolver.lookup("x.example", type, timeout=0.5)
+        assert (caught.value.protocol, caught.value.operation) == ("dns", "lookup")
+        assert "\n" not in str(caught.value)
 
 
 async def test_nothing_is_open_after_close(make: Make, server: DNSServer) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ..errors import Attempt, NoData, OperationTimeout, ResolveError, StateError
+from ..errors import AsyncNetError, Attempt, NoData, OperationTimeout, ResolveError, StateError
 from .dns_answer import Answer
 from .dns_result import Failure, Row, collect
 from .nameserver import Nameserver, parse_engine_server
@@ -268,6 +268,8 @@ class Questions:
         name, type = flight.key
         try:
             self._engine_for(type).ask(name, type, partial(self._answered, flight))
+        except AsyncNetError as error:  # the servers cannot even be given to the engine
+            self._finish(flight, Failure(error.__class__, error.args[0], error))
         except BaseException:
             self._finish(flight, Failure(ResolveError, f"{name} {type} could not be asked for"))
             raise
