@@ -84,6 +84,9 @@ class _Handler(ResponseHandler):
         else:
             self.data_received(bytes(self.target[:nbytes]))
 
+    def connection_failed(self, exc: Exception) -> None:
+        """Nothing yet: `connection_lost` comes with the same error."""
+
     def bypass(self, payload: Any, length: int | None) -> Direct | None:
         """Let the rest of this body come without the parser, if that can be."""
         transport = self.transport
