@@ -335,6 +335,21 @@ async def test_segments_arrive_apart_at_a_plain_socket():
             assert [peer.recv(2000) for _ in payloads] == payloads
 
 
+async def test_one_buffer_cut_into_datagrams():
+    data = bytes(range(250)) * 11
+    async with udp.Server() as server, udp.Client("127.0.0.1", server.port) as client:
+        assert await client.send_many(data, size=1_000) == 3
+        got = [(await server.receive()).data for _ in range(3)]
+        assert [len(part) for part in got] == [1_000, 1_000, 750]
+        assert b"".join(got) == data
+        assert await server.send_many(memoryview(data), client.local, size=2_000) == 2
+        assert b"".join([await client.receive(), await client.receive()]) == data
+        client._outbox.max_segment = 0
+        assert await client.send_many(data, size=100) == 28
+        assert server.stats.sent_bytes == len(data)
+        assert client.stats.sent_bytes == 2 * len(data)
+
+
 async def test_what_the_route_cannot_segment_is_sent_one_by_one():
     # Larger than the loopback's packets, cut into pieces by IP: as segments the kernel refuses that.
     payloads = [bytes([n]) * 30_000 for n in range(6)]
@@ -364,7 +379,7 @@ async def test_send_many_of_what_is_no_payload():
                 await client.send_many(["text"])
             with pytest.raises(ValueError, match="65508"):
                 await client.send_many([bytes(65_508)])
-            with pytest.raises(TypeError, match="iterable of bytes"):
+            with pytest.raises(TypeError, match="size= cuts one buffer"):
                 await client.send_many(b"one")
             assert await client.send_many([]) == 0
             assert client.stats.sent == 0

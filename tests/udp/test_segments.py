@@ -18,7 +18,7 @@ def apart(payloads) -> list[bytes]:
     for message, size, count in runs(payloads):
         assert type(message) is bytes
         assert len(message) <= MAX_DATAGRAM
-        parts = split(message, size)
+        parts = split(message, size) if message else [message]
         assert len(parts) == count <= MAX_SEGMENTS
         assert count == 1 or parts[-1], "an empty datagram cannot be a segment"
         found += parts
@@ -121,4 +121,44 @@ def test_one_payload_is_not_many(whole):
 def test_split():
     assert split(b"aabbc", 2) == [b"aa", b"bb", b"c"]
     assert split(b"ab", 5) == [b"ab"]
-    assert split(b"", 5) == [b""]
+    assert split(b"", 5) == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 100, 1_200, 40_000, MAX_DATAGRAM])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_one_buffer_cut(size, kind):
+    data = random.Random(size).randbytes(70_000)
+    found: list[bytes] = []
+    for message, step, count in runs(kind(data), size):
+        assert step == size
+        parts = split(bytes(message), step)
+        assert len(parts) == count <= MAX_SEGMENTS
+        assert len(message) <= MAX_DATAGRAM
+        found += parts
+    assert found == [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def test_nothing_to_cut():
+    assert list(runs(b"", 5)) == []
+
+
+def test_a_view_with_gaps_is_cut_as_its_bytes():
+    assert [bytes(message) for message, _, _ in runs(memoryview(b"abcdef")[::2], 2)] == [b"ace"]
+    wide = array("H", [1, 2])
+    assert [bytes(message) for message, _, _ in runs(memoryview(wide), 4)] == [wide.tobytes()]
+
+
+@pytest.mark.parametrize(
+    ("payloads", "size", "error", "message"),
+    [
+        (b"abc", 0, ValueError, "size must be between 1 and 65507"),
+        (b"abc", MAX_DATAGRAM + 1, ValueError, "size must be"),
+        (b"abc", "1", TypeError, "size must be an int, not str"),
+        (b"abc", True, TypeError, "size must be an int, not bool"),
+        ([b"abc"], 2, TypeError, "one buffer together with size"),
+        ("abc", 2, TypeError, "one buffer together with size"),
+    ],
+)
+def test_what_cannot_be_cut(payloads, size, error, message):
+    with pytest.raises(error, match=message):
+        list(runs(payloads, size))

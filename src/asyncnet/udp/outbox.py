@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .datagram import MAX_DATAGRAM, Buffer
-from .segments import runs, split
+from .segments import runs
 
 __all__ = ["Outbox"]
 
@@ -88,30 +88,32 @@ class Outbox:
         while not self.try_send(data, address):
             await self._room()
 
-    async def send_many(self, payloads: Iterable[Buffer], address: Any = None) -> None:
+    async def send_many(
+        self, payloads: Iterable[Buffer] | Buffer, size: int | None = None, address: Any = None
+    ) -> None:
         """Give many to the kernel, in order; `sent` tells how many went when one of them fails."""
         if self._waiters:
             await self._room()
         streak = last = 0
         control: list[tuple[int, int, bytes]] = []
-        for message, size, count in runs(payloads):
-            if size != last:
-                control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
-                last = size
-            while count > 1 and size <= self.max_segment:
+        for message, segment, count in runs(payloads, size):
+            if segment != last:
+                control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", segment))]
+                last = segment
+            while count > 1 and segment <= self.max_segment:
                 try:
                     self._sock.sendmsg((message,), control, 0, address)
                 except OSError as error:
                     if self._is_full(error):
                         await self._room()
                     else:
-                        self._segments_refused(error, size)
+                        self._segments_refused(error, segment)
                 else:
                     self.sent += count
                     self.sent_bytes += len(message)
                     break
             else:
-                await self._send_apart(message, size, address)
+                await self._send_apart(message, segment, address)
             streak += count
             if streak >= _FAIR_DATAGRAMS:
                 streak = 0
@@ -119,8 +121,9 @@ class Outbox:
 
     # ---- inside
 
-    async def _send_apart(self, message: bytes, size: int, address: Any) -> None:
-        for data in split(message, size):
+    async def _send_apart(self, message: bytes | memoryview, size: int, address: Any) -> None:
+        for start in range(0, len(message) or 1, size or 1):  # an empty one is one, too
+            data = message[start : start + size]
             while not self.try_send(data, address):
                 await self._room()
 

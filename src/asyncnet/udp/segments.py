@@ -18,50 +18,79 @@ __all__ = ["MAX_SEGMENTS", "Run", "runs", "split"]
 MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of Linux 4.18 to 6.1; later ones take 128
 
 #: A message, the size of the datagrams it is made of (its last may be shorter), and how many these are.
-Run: TypeAlias = tuple[bytes, int, int]
+Run: TypeAlias = tuple[bytes | memoryview, int, int]
 
 
 def split(message: bytes, size: int) -> list[bytes]:
-    """Take a message apart into the datagrams of ``size`` bytes that it is made of; an empty one is one."""
-    return [message[start : start + size] for start in range(0, len(message), size)] if message else [message]
+    """Take a message apart into the datagrams of ``size`` bytes that it was made of."""
+    return [message[start : start + size] for start in range(0, len(message), size)]
 
 
-def runs(payloads: Iterable[Buffer]) -> Iterator[Run]:
+def runs(payloads: Iterable[Buffer] | Buffer, size: int | None = None) -> Iterator[Run]:
     """Group payloads, in their order, into messages that one system call can send.
 
     A run has payloads of one size, only its last may be shorter (but not empty),
     at most `MAX_SEGMENTS` of them and no more bytes than one message holds.
     Lazy: never more than `MAX_SEGMENTS` payloads are taken ahead of their use.
 
+    Args:
+        payloads: the payloads, or one buffer to be cut into such.
+        size: where to cut it; ``None`` if it is many already.
+
     Raises:
         TypeError, ValueError: a payload is no bytes, or too long; those before it
             that were taken together with it are not in a run either.
     """
-    if isinstance(payloads, bytes | bytearray | memoryview | str):
-        raise TypeError(f"payloads must be an iterable of bytes, not {type(payloads).__name__}")
-    for chunk in _chunks(payloads):
-        message = _joined(chunk)
-        if message is not None:
-            yield message, len(chunk[0]), len(chunk)
-        else:
-            yield from _mixed([check_data(data, "each payload") for data in chunk])
-
-
-def _chunks(payloads: Iterable[Buffer]) -> Iterator[Sequence[Buffer]]:
-    """As many at a time as could travel together if they had the size of the first, or of the last before."""
+    if isinstance(payloads, bytes | bytearray | memoryview):
+        yield from _cut(payloads, size)
+        return
+    if isinstance(payloads, str) or size is not None:
+        raise TypeError("payloads must be an iterable of bytes, or one buffer together with size")
     if isinstance(payloads, list | tuple):
-        start, end = 0, len(payloads)
-        while start < end:
-            stop = start + _most(payloads[start])
-            yield payloads[start:stop]
-            start = stop
+        yield from _runs_of_sequence(payloads)
         return
     source = iter(payloads)
     for first in source:
+        # The first one says how many can travel together, the last one of a chunk how many of the next.
         chunk = [first, *islice(source, _most(first) - 1)]
         while chunk:
-            yield chunk
+            message = _joined(chunk)
+            if message is None:
+                yield from _mixed([check_data(data, "each payload") for data in chunk])
+            else:
+                yield message, len(chunk[0]), len(chunk)
             chunk = list(islice(source, _most(chunk[-1])))
+
+
+def _cut(buffer: Buffer, size: int | None) -> Iterator[Run]:
+    if size is None:
+        raise TypeError(f"payloads must be an iterable of bytes, not {type(buffer).__name__}; size= cuts one buffer")
+    if type(size) is not int:
+        raise TypeError(f"size must be an int, not {type(size).__name__}")
+    if not 1 <= size <= MAX_DATAGRAM:
+        raise ValueError(f"size must be between 1 and {MAX_DATAGRAM} bytes, not {size}")
+    view = memoryview(buffer)
+    view = view.cast("B") if view.contiguous else memoryview(view.tobytes())
+    step = size * min(MAX_SEGMENTS, MAX_DATAGRAM // size)
+    for start in range(0, len(view), step):
+        message = view[start : start + step]
+        yield message, size, -(-len(message) // size)
+
+
+def _runs_of_sequence(payloads: Sequence[Buffer]) -> Iterator[Run]:
+    start, most, size = 0, 0, -1
+    while start < len(payloads):
+        first = payloads[start]
+        if type(first) is not bytes or len(first) != size:
+            most = _most(first)
+            size = len(check_data(first))
+        chunk = payloads[start : start + most]
+        start += most
+        message = _joined(chunk)
+        if message is None:
+            yield from _mixed([check_data(data, "each payload") for data in chunk])
+        else:
+            yield message, size, len(chunk)
 
 
 def _joined(chunk: Sequence[Buffer]) -> bytes | None:

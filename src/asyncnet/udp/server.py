@@ -227,13 +227,19 @@ class Server(Channel[Datagram]):
         await self._bounded(self._limit(timeout, self._timeout), outbox.send(data, address), "send", _text(peer))
 
     async def send_many(
-        self, payloads: Iterable[Buffer], peer: Endpoint | tuple[str, int], *, timeout: Timeout = ...
+        self,
+        payloads: Iterable[Buffer] | Buffer,
+        peer: Endpoint | tuple[str, int],
+        *,
+        size: int | None = None,
+        timeout: Timeout = ...,
     ) -> int:
         """Send many datagrams to one peer in as few system calls as the kernel allows.
 
         Args:
-            payloads: each 0 to 65,507 bytes; taken lazily, so it may be endless.
+            payloads: each 0 to 65,507 bytes, taken lazily, so it may be endless; or one buffer, see ``size``.
             peer: as for `send`.
+            size: cut one buffer into datagrams of so many bytes: nothing is copied.
             timeout: seconds for all of them.
 
         Returns:
@@ -245,7 +251,7 @@ class Server(Channel[Datagram]):
         outbox, address = self._route(peer, "send_many")
         before = outbox.sent
         limit = self._limit(timeout, self._timeout)
-        await self._bounded(limit, outbox.send_many(payloads, address), "send_many", _text(peer))
+        await self._bounded(limit, outbox.send_many(payloads, size, address), "send_many", _text(peer))
         return outbox.sent - before
 
     def _route(self, peer: Endpoint | tuple[str, int], operation: str) -> tuple[Outbox, Any]:
