@@ -36,7 +36,7 @@ from .many import fan_out
 from .name_files import NameFiles
 from .name_search import IPAddress, NameSearch
 from .nameserver import Nameserver
-from .operation import Operation, Timeout, choose_timeout
+from .operation import DEFAULT_TIMEOUT, Operation, Timeout, choose_timeout
 from .outcome import Outcome
 from .resolver_cache import ResolverCache
 from .resolver_options import check_options, usable_nameservers
@@ -45,9 +45,7 @@ from .trace import current_trace
 if TYPE_CHECKING:
     from .dns_tls import StreamDialer
 
-__all__ = ["DEFAULT_RESOLVER_TIMEOUT", "IPAddress", "Resolver", "default_resolver", "is_new", "opened"]
-
-DEFAULT_RESOLVER_TIMEOUT = 5.0  # seconds
+__all__ = ["IPAddress", "Resolver", "default_resolver", "is_new", "opened"]
 
 _SYSTEM_CONFIG = "/etc/resolv.conf"
 _ORDER_TTL = 10.0  # seconds: the order of addresses depends on the routes, which change unseen
@@ -106,7 +104,7 @@ class Resolver(BaseClient):
         max_ttl: float = 86_400.0,
         negative_ttl: float = 30.0,
         stale_for: float = 0.0,
-        timeout: float | None = DEFAULT_RESOLVER_TIMEOUT,
+        timeout: float | None = DEFAULT_TIMEOUT,
         dialer: StreamDialer | None = None,
     ) -> None:
         super().__init__(timeout=timeout)

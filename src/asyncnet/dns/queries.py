@@ -30,7 +30,7 @@ async def resolve(
     Args:
         host: a name, also an international one, or an address in any spelling.
         family: ``socket.AF_INET`` or ``socket.AF_INET6``; ``None`` for both.
-        timeout: seconds; ``None`` for no limit; by default the resolver's own, 5.
+        timeout: seconds; ``None`` for no limit; by default the resolver's own, 30.
 
     Raises:
         NameNotFound: there is no such name.
@@ -51,7 +51,7 @@ async def lookup(name: str, type: str = "A", *, timeout: Timeout = ...) -> Answe
     Args:
         name: also an international one, or one with underscores; with a final dot it is not completed.
         type: A, AAAA, CAA, CNAME, HTTPS, MX, NAPTR, NS, PTR, SOA, SRV, SVCB, TLSA, TXT or URI.
-        timeout: seconds; ``None`` for no limit; by default the resolver's own, 5.
+        timeout: seconds; ``None`` for no limit; by default the resolver's own, 30.
 
     Raises:
         NameNotFound: there is no such name.
@@ -68,7 +68,7 @@ async def reverse(address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[
 
     Args:
         address: IPv4 or IPv6.
-        timeout: seconds; ``None`` for no limit; by default the resolver's own, 5.
+        timeout: seconds; ``None`` for no limit; by default the resolver's own, 30.
 
     Raises:
         NameNotFound, NoData: it has no name.
