@@ -92,6 +92,8 @@ class Server(Channel[Datagram]):
             raise TypeError("handler must be an async function that takes a datagram, or None")
         if family not in (None, socket.AF_INET, socket.AF_INET6):
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
+        if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+            raise ValueError("this system cannot share a port: it has no SO_REUSEPORT")
         super().__init__(
             peer=check_listen(host, port, None),
             timeout=timeout,
