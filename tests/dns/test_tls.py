@@ -102,7 +102,7 @@ async def serving(context: ssl.SSLContext) -> AsyncIterator[Server]:
         for writer in server.writers:
             writer.transport.abort()
         await listener.wait_closed()
-        while len(ended) < len(server.writers):  # noqa: ASYNC110 - each ends in a turn or two
+        while len(ended) < len(server.writers):
             await asyncio.sleep(0)
 
 
@@ -284,7 +284,7 @@ async def test_closing_while_it_waits(authority: CertificateAuthority, how: str)
             nameservers=[server.nameserver], dialer=asyncnet.Dialer(ssl_context=authority.client_context())
         ).open()
         tasks = [asyncio.ensure_future(resolver.lookup(f"{i}.example", "A")) for i in range(3)]
-        while len(server.queries) < 3:  # noqa: ASYNC110 - the server is on this loop
+        while len(server.queries) < 3:
             await asyncio.sleep(0)
         if how == "close":
             await resolver.close()

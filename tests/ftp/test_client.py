@@ -143,7 +143,7 @@ async def test_one_shots_by_url(tmp_path: pathlib.Path) -> None:
         await asyncnet.ftp.upload(got.path, f"{base}/up%20load", password="secret", starttls=False)
         assert server.files["/up load"] == b"hello\r\n"
     for bad in ("http://x/y", "ftp://x/", "ftp://x/a%0d%0aDELE b"):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match="scheme|names no file"):
             await asyncnet.ftp.download(bad, tmp_path)
 
 
@@ -211,7 +211,8 @@ async def test_foreign_address_of_pasv_is_not_dialled() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", ["227 Entering (127,0,0,1,0,0)", "227 nothing", "227 (1,2,3,4,999,999)", "229 Extended (|||0|)", "229 (|||x|)"]
+    "reply",
+    ["227 Entering (127,0,0,1,0,0)", "227 nothing", "227 (1,2,3,4,999,999)", "229 Extended (|||0|)", "229 (|||x|)"],
 )
 async def test_data_ports_that_are_none(reply: str) -> None:
     command = "PASV" if reply.startswith("227") else "EPSV"

@@ -26,7 +26,9 @@ def test_mlsd() -> None:
     )
 
 
-@pytest.mark.parametrize("line", ["nospace", "type=file;size=-1; a", "type=file;size=9999999999999999999; a", "size=1e3; a"])
+@pytest.mark.parametrize(
+    "line", ["nospace", "type=file;size=-1; a", "type=file;size=9999999999999999999; a", "size=1e3; a"]
+)
 def test_malformed_mlsd(line: str) -> None:
     with pytest.raises(asyncnet.ProtocolError):
         parse_mlsd(line, "")
