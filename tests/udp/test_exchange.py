@@ -164,3 +164,22 @@ async def test_cancelled_while_it_waits():
             await asking
         with plain_socket(port=asked.peer.port) as again:  # its socket is gone
             assert port_of(again) == asked.peer.port
+
+
+async def test_an_address_that_cannot_even_be_tried():
+    with testing.UDPServer() as server:
+        dialer = Everywhere(("::1", 9), server.address)
+        answer = await udp.exchange("many.example", 9, b"x", dialer=dialer, local_address=("127.0.0.1", 0))
+        assert answer == b"x"
+    with pytest.raises(asyncnet.ConnectError, match="other family") as caught:
+        await udp.exchange("::1", 9, b"x", local_address=("127.0.0.1", 0))
+    assert caught.value.errno == errno.EAFNOSUPPORT
+    assert not caught.value.maybe_done
+
+
+async def test_a_second_answer_is_not_waited_for():
+    async with udp.Server() as peer:
+        asking = asyncio.ensure_future(udp.exchange("127.0.0.1", peer.port, b"?"))
+        asked = await peer.receive()
+        await peer.send_many([b"first", b"second"], asked.peer)
+        assert await asking == b"first"

@@ -146,3 +146,11 @@ async def test_ipv6(host):
             assert server.stats.sent == 1
         if host is None:
             server.leave(group)
+
+
+@pytest.mark.parametrize("interface", [None, "::1", "1", "fe80::1%1"])
+async def test_ipv6_groups_on_loopback(interface):
+    async with udp.Server(host="::1", multicast="ff11::78", interface=interface) as server:
+        assert server.addresses[0].host.startswith("ff11::78%")
+        server.leave("ff11::78")
+        server.join("ff11::78%1")
