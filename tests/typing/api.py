@@ -78,6 +78,32 @@ async def tcp() -> None:
     assert_type(await asyncnet.tcp.exchange("127.0.0.1", 7, b"", max_bytes=10), bytes)
 
 
+async def shout(datagram: asyncnet.udp.Datagram) -> bytes | None:
+    return datagram.data.upper() or None
+
+
+async def udp() -> None:
+    assert_type(await asyncnet.udp.exchange("127.0.0.1", 9, b"?", timeout=None), bytes)
+    async with asyncnet.udp.Client("127.0.0.1", 9, on_overflow="pause") as client:
+        assert_type(client, asyncnet.udp.Client)
+        assert_type(await client.receive(timeout=1), bytes)
+        assert_type(await client.receive_many(10), list[bytes])
+        assert_type(await client.send_many([b"a", bytearray(b"b")]), int)
+        assert_type(await client.send_many(memoryview(b"ab"), size=1), int)
+        async for data in client:
+            assert_type(data, bytes)
+    async with asyncnet.udp.Server(shout, multicast=["239.1.1.1"]) as server:
+        async for datagram in server:
+            assert_type(datagram, asyncnet.udp.Datagram)
+            await server.send(datagram.data, datagram.peer)
+            await server.send(b"x", ("127.0.0.1", 9))
+        assert_type(server.stats.dropped_by_kernel, int | None)
+    media = await asyncnet.udp.receive_media("127.0.0.1", 5004)
+    assert_type(media.missing, tuple[range, ...])
+    assert_type(await asyncnet.udp.send_media(b"x", "127.0.0.1", 5004, parity=(6, 6)), asyncnet.udp.SentMedia)
+    asyncnet.udp.Client("127.0.0.1", 9, on_overflow="explode")  # type: ignore[arg-type]  # only three words are known
+
+
 async def smtp() -> None:
     message = asyncnet.smtp.compose(sender="me@example.org", to="you@example.org", subject="", text="")
     assert_type(message, EmailMessage)
