@@ -17,7 +17,7 @@ from typing import Any, Self, TypeAlias
 
 from ..errors import AsyncNetError, Attempt, OperationTimeout
 from .span import Span
-from .tcp_info import TCPInfo, tcp_info
+from .tcp_info import decode_tcp_info, read_tcp_info
 from .trace import Trace, current_trace
 
 __all__ = ["ATTEMPT_TIMEOUT", "DEFAULT_TIMEOUT", "Operation", "Timeout", "check_timeout", "choose_timeout"]
@@ -86,7 +86,7 @@ class Operation:
         self._span: Span | None = None
         self._below: Span | None = None  # the innermost span, which the next one belongs below
         self._sock: socket.socket | None = None
-        self._tcp: TCPInfo | None = None
+        self._tcp: bytes | None = None
 
     async def __aenter__(self) -> Operation:
         if self.deadline is not None:
@@ -112,8 +112,10 @@ class Operation:
             if isinstance(failure, AsyncNetError):
                 self.explain(failure)
             if self.trace is not None and self._span is not None:
-                self._look_at_connection()
-                if (tcp := self._tcp) is not None:
+                if self._sock is not None:
+                    self._look_at(self._sock)
+                if self._tcp is not None:
+                    tcp = decode_tcp_info(self._tcp)
                     self._span.attributes.update(
                         rtt_ms=round(1000 * tcp.rtt, 3), retransmits=tcp.retransmits, cwnd=tcp.cwnd, mss=tcp.mss
                     )
@@ -160,54 +162,68 @@ class Operation:
         if self.trace is not None:
             self._sock = sock
 
-    def _look_at_connection(self) -> None:
-        # At the end of a phase: by the end of the operation the socket may be closed.
-        if self._sock is not None:
-            self._tcp = tcp_info(self._sock) or self._tcp
+    def _look_at(self, sock: socket.socket) -> None:
+        # At the end of each phase: by the end of the operation the socket may be closed.
+        self._tcp = read_tcp_info(sock) or self._tcp
 
 
-class PartScope:
-    """The ``with`` block of `Operation.part`."""
+class PartScope(Span):
+    """The ``with`` block of `Operation.part`, which is the span itself: what is traced costs no second object."""
 
-    __slots__ = ("_name", "_operation", "_span", "attributes")
+    __slots__ = ("_operation",)
 
     def __init__(self, operation: Operation, name: str, attributes: dict[str, Any]) -> None:
         self._operation = operation
-        self._name = name
-        self._span: Span | None = None
+        self.name = name
+        self.started = 0.0
+        self.ended = None
+        self.depth = 0
         self.attributes = attributes  # may be added to until the block ends
+        self.error = None
+        self._children = None
+        self._kept = True
 
     def __enter__(self) -> Self:
         operation = self._operation
         if operation.trace is not None:
-            self._span = operation.trace.begin(self._name, self.attributes, operation._below)
+            operation.trace.attach(self, operation._below, monotonic())
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
-        if self._span is not None and self._operation.trace is not None:
-            self._operation.trace.end(self._span, exc)
+        operation = self._operation
+        del self._operation  # the trace outlives it
+        if operation.trace is not None:
+            operation.trace.end(self, exc)
 
 
 class PhaseScope(PartScope):
     """The ``with`` block of `Operation.span`; a failure inside leaves the phase named."""
 
-    __slots__ = ("_above", "_before", "_started")
+    __slots__ = ("_above", "_before")
 
     def __enter__(self) -> Self:
         operation = self._operation
-        self._before, operation.phase = operation.phase, self._name
-        self._started = now = monotonic()  # uvloop's own clock has stood still since the turn began
-        if operation.trace is not None:
-            self._above = operation._below
-            self._span = operation._below = operation.trace.begin(self._name, self.attributes, self._above, now)
+        self._before, operation.phase = operation.phase, self.name
+        now = monotonic()  # uvloop's own clock has stood still since the turn began
+        if operation.trace is None:
+            self.started = now
+        else:
+            above = self._above = operation._below
+            operation.trace.attach(self, above, now)
+            operation._below = self
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
         operation, now = self._operation, monotonic()
-        operation.timings[self._name] = operation.timings.get(self._name, 0.0) + now - self._started
-        if self._span is not None and operation.trace is not None:
-            operation._look_at_connection()
+        trace, timings = operation.trace, operation.timings
+        if trace is None:
+            self.ended = now
+        else:
+            if operation._sock is not None:
+                operation._look_at(operation._sock)
             operation._below = self._above
-            operation.trace.end(self._span, exc, now)
+            trace.end(self, exc, now)
+            del self._operation, self._above  # the trace outlives them
+        timings[self.name] = timings.get(self.name, 0.0) + self.elapsed
         if exc is None:
             operation.phase = self._before

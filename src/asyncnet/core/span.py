@@ -59,9 +59,15 @@ class Span:
 
     def walk(self) -> Iterator[Span]:
         """This span, then all below it, each before its children."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        found: list[Span] = []
+        self._collect(found)
+        return iter(found)
+
+    def _collect(self, found: list[Span]) -> None:
+        found.append(self)
+        if self._children is not None:
+            for child in self._children:
+                child._collect(found)
 
     def __repr__(self) -> str:
         state = "running" if self.ended is None else f"{1000 * self.elapsed:.2f} ms"

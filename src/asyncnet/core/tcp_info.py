@@ -7,7 +7,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
-__all__ = ["TCPInfo", "tcp_info"]
+__all__ = ["TCPInfo", "decode_tcp_info", "read_tcp_info", "tcp_info"]
 
 # struct tcp_info of Linux: 8 bytes of small fields, then 24 words of 32 bits; what
 # newer kernels append behind them is not read.
@@ -47,21 +47,32 @@ class TCPInfo:
 
 def tcp_info(sock: socket.socket) -> TCPInfo | None:
     """Read TCP_INFO; ``None`` where there is none (Unix sockets, other systems)."""
+    raw = read_tcp_info(sock)
+    return None if raw is None else decode_tcp_info(raw)
+
+
+def read_tcp_info(sock: socket.socket) -> bytes | None:
+    """TCP_INFO as the kernel gives it, to be decoded when somebody wants to see it."""
     option = getattr(socket, "TCP_INFO", None)
-    if option is None:
-        return None
-    with contextlib.suppress(OSError, struct.error):
-        fields = _LAYOUT.unpack_from(sock.getsockopt(socket.IPPROTO_TCP, option, _LAYOUT.size))
-        words = fields[8:]
-        return TCPInfo(
-            state=_STATES[fields[0]] if fields[0] < len(_STATES) else str(fields[0]),
-            rtt=words[15] / 1e6,
-            rtt_variance=words[16] / 1e6,
-            retransmits=words[23],
-            lost=words[6],
-            unacked=words[4],
-            cwnd=words[18],
-            mss=words[2],
-            path_mtu=words[13],
-        )
+    if option is not None:
+        with contextlib.suppress(OSError):
+            raw = sock.getsockopt(socket.IPPROTO_TCP, option, _LAYOUT.size)
+            return raw if len(raw) == _LAYOUT.size else None
     return None
+
+
+def decode_tcp_info(raw: bytes) -> TCPInfo:
+    """Take apart what `read_tcp_info` gave."""
+    fields = _LAYOUT.unpack(raw)
+    words = fields[8:]
+    return TCPInfo(
+        state=_STATES[fields[0]] if fields[0] < len(_STATES) else str(fields[0]),
+        rtt=words[15] / 1e6,
+        rtt_variance=words[16] / 1e6,
+        retransmits=words[23],
+        lost=words[6],
+        unacked=words[4],
+        cwnd=words[18],
+        mss=words[2],
+        path_mtu=words[13],
+    )

@@ -55,38 +55,36 @@ class Trace:
     @property
     def spans(self) -> list[Span]:
         """All spans: each operation, followed by what it was made of."""
-        return [span for operation in self.operations for span in operation.walk()]
+        found: list[Span] = []
+        for operation in self.operations:
+            operation._collect(found)
+        return found
 
-    def begin(
-        self, name: str, attributes: dict[str, Any], parent: Span | None = None, now: float | None = None
-    ) -> Span:
-        """Start a span below another one or, without one, as an operation.
+    def begin(self, name: str, attributes: dict[str, Any], parent: Span | None = None) -> Span:
+        """Start a span now, below another one or, without one, as an operation."""
+        span = Span(name, 0.0, None, 0, attributes)
+        self.attach(span, parent, time.monotonic())
+        return span
 
-        Args:
-            name: what takes time.
-            attributes: kept, and may be added to.
-            parent: the span that it is a part of.
-            now: the moment by `time.monotonic`; ``None`` asks for it.
-        """
-        started = (time.monotonic() if now is None else now) - self._zero
+    def attach(self, span: Span, parent: Span | None, now: float) -> None:
+        """Start a new span below another one; ``now`` is by `time.monotonic`."""
+        span.started = now - self._zero
         if parent is None:
-            span = Span(name, started, None, 0, attributes)
             siblings = self.operations
         else:
-            span = Span(name, started, None, parent.depth + 1, attributes)
-            siblings = parent._children  # type: ignore[assignment]  # None is replaced in the next line
-            if siblings is None:
-                siblings = parent._children = []
+            span.depth = parent.depth + 1
+            if parent._children is None:
+                parent._children = []
+            siblings = parent._children
         if self._held >= _MAX_SPANS or (parent is not None and not parent._kept):
             span._kept = False
             self.dropped += 1
         else:
             self._held += 1
             siblings.append(span)
-        return span
 
     def end(self, span: Span, error: BaseException | None = None, now: float | None = None) -> None:
-        """End a span, with its failure if there was one; ``now`` as for `begin`."""
+        """End a span, with its failure if there was one; ``now`` is by `time.monotonic`, ``None`` asks for it."""
         span.ended = (time.monotonic() if now is None else now) - self._zero
         if error is not None:
             span.error = _in_words(error)
