@@ -81,7 +81,8 @@ access "ann" {
     "moderators": "",
     "distrib.pats": "",
     "innfeed.conf": "",
-    "db/active": "control 0000000000 0000000001 n\ncontrol.cancel 0000000000 0000000001 n\njunk 0000000000 0000000001 n\n"
+    "db/active": "control 0000000000 0000000001 n\ncontrol.cancel 0000000000 0000000001 n\n"
+    "junk 0000000000 0000000001 n\n"
     "misc.test 0000000000 0000000001 y\nmisc.empty 0000000000 0000000001 y\ncomp.x 0000000000 0000000001 n\n",
     "db/newsgroups": "misc.test\tFor tests.\nmisc.empty\tNothing here.\n",
     "db/active.times": "misc.test 1700000000 ann@example.org\n",
