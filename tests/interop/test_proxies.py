@@ -62,7 +62,9 @@ async def test_every_one_shot_goes_through(places, kind, case):
     with case.server() as server:
         async with testing.no_leaks():
             await case.call(Target(server.host, server.port, dialer=Dialer(proxy=places[kind])))
-        assert server.connections.total >= 1
+        # These proxies close both directions when one ends, an exchange's half-close included: the call may be faster
+        # than the server's accept.
+        await server.wait_until(lambda: server.connections.total >= 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
