@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -119,3 +121,15 @@ def test_malformed(type: str, data: bytes) -> None:
 
 def test_it_is_there() -> None:
     require_dnspython("this test")
+
+
+def test_without_dnspython_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['dns'] = None\n"
+        "from asyncnet.core.dns_decode import require_dnspython\n"
+        "try:\n    require_dnspython('SVCB')\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "SVCB needs dnspython: install asyncnet[dns]"
+    require_dnspython("SVCB")  # here it is

@@ -158,3 +158,14 @@ for name in ("a.txt", "a (1).txt"):
 def test_where_there_are_neither_locks_nor_links(tmp_path):
     subprocess.run([sys.executable, "-c", WITHOUT_LOCKS, str(tmp_path)], check=True, timeout=60)
     assert sorted(os.listdir(tmp_path)) == ["a (1).txt", "a.txt"]
+
+
+def test_a_folder_that_has_all_the_numbered_names(part, tmp_path):
+    part.open("http://x/", resume=False)
+    folder = tmp_path / "full"
+    folder.mkdir()
+    for number in range(10_000):
+        (folder / ("a.txt" if number == 0 else f"a ({number}).txt")).touch()
+    with pytest.raises(FileExistsError, match="10,000"):
+        part.finish_in(folder, "a.txt")
+    part.close()
