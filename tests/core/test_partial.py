@@ -161,7 +161,6 @@ def test_where_there_are_neither_locks_nor_links(tmp_path):
 
 
 def test_a_folder_that_has_all_the_numbered_names(part, tmp_path):
-    part.open("http://x/", resume=False)
     folder = tmp_path / "full"
     folder.mkdir()
     for number in range(10_000):
