@@ -143,7 +143,7 @@ async def test_one_shots_by_url(tmp_path: pathlib.Path) -> None:
         await asyncnet.ftp.upload(got.path, f"{base}/up%20load", password="secret", starttls=False)
         assert server.files["/up load"] == b"hello\r\n"
     for bad in ("http://x/y", "ftp://x/", "ftp://x/a%0d%0aDELE b"):
-        with pytest.raises(ValueError, match="scheme|names no file"):
+        with pytest.raises(ValueError, match=r"scheme|names no file"):
             await asyncnet.ftp.download(bad, tmp_path)
 
 
