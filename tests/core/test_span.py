@@ -32,3 +32,11 @@ def test_the_repr_shows_one_span_not_all_below_it():
     assert repr(root) == "<Span http fetch: running>"
     failed = Span("connect", 0.0, 0.5, 1, {"host": "a.example", "port": 80}, "ConnectError: refused")
     assert repr(failed) == "<Span connect: 500.00 ms, host='a.example', port=80, failed: ConnectError: refused>"
+
+
+def test_attributes_are_made_when_somebody_looks():
+    span = Span("tcp exchange", 0.0, peer="example.org:80")
+    assert span.attributes == {"peer": "example.org:80"}
+    span.attributes["more"] = 1
+    assert span.attributes == {"peer": "example.org:80", "more": 1}
+    assert Span("connect", 0.0).attributes == {}

@@ -9,6 +9,7 @@ time went.
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import socket
 from time import monotonic
@@ -43,6 +44,12 @@ def check_timeout(timeout: object, name: str = "timeout") -> float | None:
 def choose_timeout(timeout: Timeout, default: float | None) -> float | None:
     """A method's own timeout, or its client's default where none was given."""
     return default if isinstance(timeout, EllipsisType) else check_timeout(timeout)
+
+
+@functools.cache
+def _title(protocol: str, name: str) -> str:
+    """What an operation's span is called; there are few, and thousands of each are kept."""
+    return f"{protocol} {name}"
 
 
 class Operation:
@@ -93,9 +100,8 @@ class Operation:
             self._scope = asyncio.timeout_at(self.deadline)
             await self._scope.__aenter__()
         if self.trace is not None:
-            self._span = self._below = self.trace.begin(
-                f"{self.protocol} {self.name}", {"peer": self.peer} if self.peer else {}
-            )
+            span = self._span = self._below = Span(_title(self.protocol, self.name), 0.0, peer=self.peer)
+            self.trace.attach(span, None, monotonic())
         return self
 
     async def __aexit__(
@@ -178,9 +184,9 @@ class PartScope(Span):
         self.started = 0.0
         self.ended = None
         self.depth = 0
-        self.attributes = attributes  # may be added to until the block ends
         self.error = None
-        self._children = None
+        self._attributes = attributes  # may be added to until the block ends
+        self._peer = self._first = self._last = self._next = None
         self._kept = True
 
     def __enter__(self) -> Self:

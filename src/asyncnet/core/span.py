@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = ["Span"]
@@ -20,13 +20,14 @@ class Span:
         started: seconds since the trace began.
         ended: seconds since the trace began, ``None`` while it runs.
         depth: 0 for an operation, one more with each level below it.
-        attributes: addresses, byte counts and the like; never a secret.
         error: the failure in one line, ``None`` if there was none.
     """
 
-    # Thousands of these are kept by a trace: what each of them holds is what tracing costs, most of all
-    # in collections of garbage.  So no dataclass with a list in each, where most have no children.
-    __slots__ = ("_children", "_kept", "attributes", "depth", "ended", "error", "name", "started")
+    # A trace keeps thousands of these, and what each of them holds is most of what tracing costs: memory
+    # touched for the first time, and garbage collections.  So siblings are linked instead of listed.
+    __slots__ = (
+        "_attributes", "_first", "_kept", "_last", "_next", "_peer", "depth", "ended", "error", "name", "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,16 +37,30 @@ class Span:
         depth: int = 0,
         attributes: dict[str, Any] | None = None,
         error: str | None = None,
-        children: list[Span] | None = None,
+        children: Iterable[Span] = (),
+        peer: str | None = None,
     ) -> None:
         self.name = name
         self.started = started
         self.ended = ended
         self.depth = depth
-        self.attributes = {} if attributes is None else attributes
         self.error = error
-        self._children = children
+        self._attributes = attributes
+        self._peer = peer  # becomes an attribute when somebody looks
+        self._first: Span | None = None
+        self._last: Span | None = None
+        self._next: Span | None = None
         self._kept = True  # False: the trace was full, as for all below it
+        if children:
+            for child in children:
+                self._add(child)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Addresses, byte counts and the like; never a secret."""
+        if self._attributes is None:
+            self._attributes = {} if self._peer is None else {"peer": self._peer}
+        return self._attributes
 
     @property
     def elapsed(self) -> float:
@@ -53,9 +68,14 @@ class Span:
         return 0.0 if self.ended is None else self.ended - self.started
 
     @property
-    def children(self) -> Sequence[Span]:
+    def children(self) -> list[Span]:
         """The spans below it, in the order of their beginnings."""
-        return self._children or ()
+        found = []
+        child = self._first
+        while child is not None:
+            found.append(child)
+            child = child._next
+        return found
 
     def walk(self) -> Iterator[Span]:
         """This span, then all below it, each before its children."""
@@ -63,11 +83,19 @@ class Span:
         self._collect(found)
         return iter(found)
 
+    def _add(self, child: Span) -> None:
+        if self._last is None:
+            self._first = child
+        else:
+            self._last._next = child
+        self._last = child
+
     def _collect(self, found: list[Span]) -> None:
         found.append(self)
-        if self._children is not None:
-            for child in self._children:
-                child._collect(found)
+        child = self._first
+        while child is not None:
+            child._collect(found)
+            child = child._next
 
     def __repr__(self) -> str:
         state = "running" if self.ended is None else f"{1000 * self.elapsed:.2f} ms"

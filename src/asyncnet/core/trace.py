@@ -69,19 +69,17 @@ class Trace:
     def attach(self, span: Span, parent: Span | None, now: float) -> None:
         """Start a new span below another one; ``now`` is by `time.monotonic`."""
         span.started = now - self._zero
-        if parent is None:
-            siblings = self.operations
-        else:
+        if parent is not None:
             span.depth = parent.depth + 1
-            if parent._children is None:
-                parent._children = []
-            siblings = parent._children
         if self._held >= _MAX_SPANS or (parent is not None and not parent._kept):
             span._kept = False
             self.dropped += 1
+            return
+        self._held += 1
+        if parent is None:
+            self.operations.append(span)
         else:
-            self._held += 1
-            siblings.append(span)
+            parent._add(span)
 
     def end(self, span: Span, error: BaseException | None = None, now: float | None = None) -> None:
         """End a span, with its failure if there was one; ``now`` is by `time.monotonic`, ``None`` asks for it."""
