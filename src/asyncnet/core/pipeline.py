@@ -101,6 +101,8 @@ class Pipeline(Generic[StatusT]):
 
     async def send(self, exchanges: Collection[Exchange[StatusT]]) -> None:
         """Send commands in one piece."""
+        if not exchanges:
+            return
         async with self.turn:
             await self.send_in_turn(exchanges)
 

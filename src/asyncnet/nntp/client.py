@@ -20,11 +20,13 @@ from .directory import Directory, Parse
 from .listing import Overview, parse_headers, parse_overviews, parse_stat
 from .many import Articles, Wanted
 from .ranges import Ranges, RowT
-from .session import Options
+from .session import Options, Session
 
 __all__ = ["MAX_BYTES", "Client"]
 
 MAX_BYTES = MAX_BLOCK  # of one article, unless the caller says otherwise
+
+_ARTICLE = frozenset({220})
 
 
 class Client(Directory):
@@ -247,25 +249,25 @@ class Client(Directory):
         wanted = Articles(session, articles, max_bytes)
         try:
             while await wanted.fill():
-                yield await self._one(wanted, wanted.next(), timeout)
+                yield await self._one(session, wanted, wanted.next(), timeout)
         finally:
             await wanted.close()
 
-    async def _one(self, articles: Articles, wanted: Wanted, timeout: Timeout) -> Outcome[Article]:
+    async def _one(self, session: Session, articles: Articles, wanted: Wanted, timeout: Timeout) -> Outcome[Article]:
         item, command, size = wanted.item, wanted.command, 0
         value: Article | None = None
         failure: Exception | None = None
         try:
             if isinstance(command, Exception):
                 raise command
-            operation, session = self._start("fetch_many", timeout)
-            if command.done:
-                reply = await session.wait("ARTICLE", command, {220})
+            if command.done and not articles.unsent:  # nothing to wait for
+                reply = await session.wait("ARTICLE", command, _ARTICLE)
             else:
+                operation, session = self._start("fetch_many", timeout)
                 async with operation:
                     with operation.span("article"):
-                        await session.send(articles.unsent())
-                        reply = await session.wait("ARTICLE", command, {220})
+                        await session.send(articles.take_unsent())
+                        reply = await session.wait("ARTICLE", command, _ARTICLE)
             content, command.block = command.block or b"", None
             size = len(content)
             stat = session.trust(lambda text: parse_stat(text, item), reply.text)

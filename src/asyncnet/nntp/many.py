@@ -15,6 +15,7 @@ from .session import Command, Session
 __all__ = ["Articles", "Wanted"]
 
 _END: Any = object()
+_ARTICLE = frozenset({220})
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Articles:
         )
         self._max_bytes = max_bytes
         self._flight: deque[Wanted] = deque()
-        self._unsent: list[Command] = []
+        self.unsent: list[Command] = []
         self._ahead = LookAhead()
         self._fetching: asyncio.Task[Any] | None = None
         self._exhausted = False
@@ -66,9 +67,9 @@ class Articles:
         """The next one in the caller's order."""
         return self._flight.popleft()
 
-    def unsent(self) -> list[Command]:
+    def take_unsent(self) -> list[Command]:
         """The commands that are to be sent now."""
-        unsent, self._unsent = self._unsent, []
+        unsent, self.unsent = self.unsent, []
         return unsent
 
     def took(self, wanted: Wanted, size: int) -> None:
@@ -106,8 +107,8 @@ class Articles:
         except (TypeError, ValueError) as error:
             made: Command | Exception = error
         else:
-            made = self._session.block({220}, "ARTICLE", word, max_bytes=self._max_bytes)
-            self._unsent.append(made)
+            made = self._session.block(_ARTICLE, "ARTICLE", word, max_bytes=self._max_bytes)
+            self.unsent.append(made)
         size = self._ahead.average
         self._ahead.sent(size)
         self._flight.append(Wanted(item, made, size, asyncio.get_running_loop().time()))

@@ -35,7 +35,9 @@ class Retrieval:
 
     @property
     def ready(self) -> bool:
-        """Whether the next message is there already, or there is none."""
+        """Whether `next` has nothing to send and nothing to wait for."""
+        if self._waiting and self._ahead.low:
+            return False
         return self._flight[0][1].done if self._flight else not self._waiting
 
     async def next(self) -> tuple[Item, bytes] | None:
