@@ -3,13 +3,13 @@
 VENV ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
-BENCH_ARGS ?=
+BENCH_ARGS ?= --scenario 'tcp-connections*' --rounds 3 --plot
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
 MARK = $(VENV)/.installed
 
-.PHONY: help demo test test-quick interop oldest coverage lint format types bench docs reference dist clean
+.PHONY: help demo test test-quick interop oldest coverage lint format types bench bench-all bench-check docs reference dist clean
 
 help:
 	@echo 'make demo       see the library do its job, against servers it starts itself'
@@ -19,7 +19,8 @@ help:
 	@echo 'make oldest     the suite with the oldest engines allowed, in .venv-oldest'
 	@echo 'make coverage   the suite under the coverage gate'
 	@echo 'make lint types style, and mypy --strict'
-	@echo 'make bench      benchmarks beside peers         BENCH_ARGS="--scenario NAME"'
+	@echo 'make bench      concurrent connections beside peers, with a plot   BENCH_ARGS="--scenario NAME"'
+	@echo 'make bench-all  every scenario on both loops; bench-check: which goals fall short'
 	@echo 'make docs       the documentation as HTML in build/docs'
 	@echo 'make reference  docs/reference/ from the docstrings'
 	@echo 'make clean      remove what these made'
@@ -75,6 +76,12 @@ types: $(MARK)-lint $(MARK)-test
 
 bench: $(MARK)-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-all: $(MARK)-bench
+	$(BIN)/python -m benchmarks --loop both --plot
+
+bench-check: $(MARK)-bench
+	$(BIN)/python -m benchmarks --check
 
 reference: $(MARK)-test
 	$(BIN)/python tools/reference.py
