@@ -406,15 +406,12 @@ async def test_one_family_that_fails_does_not_cost_the_other(resolver: Resolver,
 
 async def test_localhost_while_names_hang(make: Make) -> None:
     resolver = await make().open()
-    loop = asyncio.get_running_loop()
     hanging = [asyncio.ensure_future(resolver.resolve(f"{i}.silent.example", timeout=60)) for i in range(500)]
     await asyncio.sleep(0)
-    slowest = 0.0
     for _ in range(100):
-        started = loop.time()
-        await resolver.resolve("localhost")
-        slowest = max(slowest, loop.time() - started)
-    assert slowest < 0.01
+        assert await resolver.resolve("localhost")
+    # How fast that is, the benchmark tells; here, that it waits for none of them.
+    assert not any(task.done() for task in hanging)
     for task in hanging:
         task.cancel()
     assert all(isinstance(result, BaseException) for result in await asyncio.gather(*hanging, return_exceptions=True))
