@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import resource
 import selectors
 import socket
 from collections.abc import Coroutine
@@ -219,6 +220,17 @@ def test_the_order_asks_the_kernel_which_way_it_would_take():
     assert source_address(unreachable) is None
     assert in_order([unreachable, reachable]) == [reachable, unreachable]
     assert in_order([unreachable, reachable], unreachable) == [unreachable, reachable]
+
+
+def test_an_order_is_found_also_when_the_kernel_cannot_be_asked():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest:
+        number = lowest.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    try:
+        assert source_address(ipaddress.ip_address("127.0.0.1")) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # ---- how many at once (section 5)

@@ -31,6 +31,7 @@ from .address_order import interleave, sort_destinations
 from .attempts import Hopeless, attempt_failed, connection_failure
 from .favourites import Favourites
 from .operation import Operation
+from .sockets import sockaddr
 
 __all__ = ["ATTEMPT_DELAY", "connect_any", "connect_one", "resolve_all", "source_address"]
 
@@ -49,12 +50,12 @@ Refuse: TypeAlias = "Callable[[Endpoint], ConnectError | None]"
 def source_address(address: IPAddress) -> IPAddress | None:
     """The own address that the kernel would use towards a destination; ``None`` if it is unreachable."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((str(address), 9))  # a datagram socket: no packet is sent
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(sockaddr(Endpoint(str(address), 9)))  # a datagram socket: no packet is sent
             return ipaddress.ip_address(probe.getsockname()[0].partition("%")[0])
-        except OSError:
-            return None
+    except OSError:  # no way there, a kernel without IPv6, or no descriptor left
+        return None
 
 
 def in_order(addresses: Iterable[IPAddress], favourite: IPAddress | None = None) -> list[IPAddress]:

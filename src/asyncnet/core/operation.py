@@ -101,7 +101,7 @@ class Operation:
             await self._scope.__aenter__()
         if self.trace is not None:
             span = self._span = self._below = Span(_title(self.protocol, self.name), 0.0, peer=self.peer)
-            self.trace.attach(span, None, monotonic())
+            self.trace._attach(span, None, monotonic())
         return self
 
     async def __aexit__(
@@ -192,7 +192,7 @@ class PartScope(Span):
     def __enter__(self) -> Self:
         operation = self._operation
         if operation.trace is not None:
-            operation.trace.attach(self, operation._below, monotonic())
+            operation.trace._attach(self, operation._below, monotonic())
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: object) -> None:
@@ -215,7 +215,7 @@ class PhaseScope(PartScope):
             self.started = now
         else:
             above = self._above = operation._below
-            operation.trace.attach(self, above, now)
+            operation.trace._attach(self, above, now)
             operation._below = self
         return self
 

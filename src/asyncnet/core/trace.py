@@ -63,10 +63,10 @@ class Trace:
     def begin(self, name: str, attributes: dict[str, Any], parent: Span | None = None) -> Span:
         """Start a span now, below another one or, without one, as an operation."""
         span = Span(name, 0.0, None, 0, attributes)
-        self.attach(span, parent, time.monotonic())
+        self._attach(span, parent, time.monotonic())
         return span
 
-    def attach(self, span: Span, parent: Span | None, now: float) -> None:
+    def _attach(self, span: Span, parent: Span | None, now: float) -> None:
         """Start a new span below another one; ``now`` is by `time.monotonic`."""
         span.started = now - self._zero
         if parent is not None:
