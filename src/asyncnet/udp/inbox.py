@@ -172,7 +172,7 @@ class Inbox(Generic[T]):
             self.held = 0
         room, room_bytes = _TURN, _TURN_BYTES
         if self._overflow == "pause":
-            room, room_bytes = min(_TURN, self._limit - before), self._limit_bytes - self.held
+            room, room_bytes = min(room, self._limit - before), self._limit_bytes - self.held
         held, errors = self.held, self.errors
         for _ in range(_ERRORS):  # an error comes before the datagrams that are there already
             try:
@@ -198,7 +198,10 @@ class Inbox(Generic[T]):
             self.on_data()
 
     def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
-        """Take so many messages, or less if they have so many bytes; raises `BlockingIOError` after the last."""
+        """Take so many datagrams, or less if they have so many bytes; raises `BlockingIOError` after the last.
+
+        Those that came merged are taken together, so that it may be up to 63 more.
+        """
         raise NotImplementedError
 
     def _overflowing(self) -> None:
@@ -258,21 +261,22 @@ class PeerInbox(Inbox[bytes]):
 
     def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
         queue, size = self.queue, 0
+        append, receive = queue.append, sock.recv
+        receive_message = sock.recvmsg if merging else _no_messages
+        most = len(queue) + room
         try:
-            for _ in range(room):
-                if merging:
-                    data, control, _, _ = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
-                    if control:
-                        queue.extend(split(data, _segment_size(control, data)))
-                        size += len(data)
-                        if size >= room_bytes:
-                            break
-                        continue
+            while True:
+                if not merging:
+                    data = receive(_LARGEST)
+                    append(data)
                 else:
-                    data = sock.recv(_LARGEST)
-                queue.append(data)
+                    data, control, _, _ = receive_message(_LARGEST, _CONTROL_SPACE)
+                    if not control:
+                        append(data)
+                    else:
+                        queue.extend(split(data, _segment_size(control, data)))
                 size += len(data)
-                if size >= room_bytes:
+                if size >= room_bytes or len(queue) >= most:
                     break
         finally:
             self.held += size
@@ -288,33 +292,47 @@ class OpenInbox(Inbox[Datagram]):
         self._endpoints: dict[Any, Endpoint] = {}
 
     def _fill(self, sock: socket.socket, merging: bool, room: int, room_bytes: int) -> None:
-        queue, endpoints, size = self.queue, self._endpoints, 0
+        queue, size = self.queue, 0
+        append, receive = queue.append, sock.recvfrom
+        receive_message = sock.recvmsg if merging else _no_messages
+        most = len(queue) + room
         make, datagram = tuple.__new__, Datagram  # what Datagram() does, without a call in Python for each
+        last = peer = None
         control: list[Any] = []
         try:
-            for _ in range(room):
+            while True:
                 if merging:
-                    data, control, _, address = sock.recvmsg(_LARGEST, _CONTROL_SPACE)
+                    data, control, _, address = receive_message(_LARGEST, _CONTROL_SPACE)
                 else:
-                    data, address = sock.recvfrom(_LARGEST)
-                peer = endpoints.get(address)
-                if peer is None:
-                    peer = self._remember(address)
+                    data, address = receive(_LARGEST)
+                if address != last:
+                    peer = self._endpoint(address)
+                    last = address
+                if not control:
+                    append(make(datagram, (data, peer)))
+                else:
+                    parts = split(data, _segment_size(control, data))
+                    queue.extend([make(datagram, (part, peer)) for part in parts])
                 size += len(data)
-                if control:
-                    queue.extend(Datagram(part, peer) for part in split(data, _segment_size(control, data)))
-                else:
-                    queue.append(make(datagram, (data, peer)))
-                if size >= room_bytes:
+                if size >= room_bytes or len(queue) >= most:
                     break
         finally:
             self.held += size
+
+    def _endpoint(self, address: Any) -> Endpoint:
+        peer = self._endpoints.get(address)
+        return self._remember(address) if peer is None else peer
 
     def _remember(self, address: Any) -> Endpoint:
         if len(self._endpoints) >= _ENDPOINTS:
             self._endpoints.clear()  # a flood with invented senders must not fill the memory
         peer = self._endpoints[address] = to_endpoint(address)
         return peer
+
+
+def _no_messages(size: int, space: int) -> Any:
+    """Stands in where sockets have no recvmsg: on Windows."""
+    raise NotImplementedError
 
 
 def to_endpoint(address: Any) -> Endpoint:
