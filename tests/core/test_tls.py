@@ -86,13 +86,26 @@ def test_a_session_is_resumed():
     assert second.object.session_reused
 
 
+def test_what_is_written_before_the_end_of_the_handshake_goes_out_after_it():
+    ours = TLSLayer(CA.client_context(), server_side=False, server_hostname="a.example")
+    theirs = TLSLayer(CA.server_context("a.example"), server_side=True, server_hostname=None)
+    ours.handshake()
+    ours.write(b"early ")
+    ours.write(b"bird")
+    received: list[bytes] = []
+    for _ in range(4):
+        theirs.feed(memoryview(ours.take_output()), received)
+        ours.feed(memoryview(theirs.take_output()), [])
+    assert b"".join(received) == b"early bird"
+
+
 def shake_hands(client, server, name, session=None):
     """A handshake in memory; returns the client's layer and the names that came by SNI."""
     names: list[str | None] = []
     server.sni_callback = lambda sock, name, context: names.append(name)
     ours = TLSLayer(client, server_side=False, server_hostname=name, session=session)
     theirs = TLSLayer(server, server_side=True, server_hostname=None)
-    plain = bytearray()
+    plain: list[bytes] = []
     ours.handshake()
     for _ in range(4):
         theirs.feed(memoryview(ours.take_output()), plain)
