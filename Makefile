@@ -63,7 +63,7 @@ oldest:
 	.venv-oldest/bin/python -m pytest $(PYTEST_ARGS)
 
 coverage: $(MARK)-test
-	$(BIN)/python tools/coverage_gate.py
+	$(BIN)/python tools/coverage_gate.py $(COVERAGE)
 
 lint: $(MARK)-lint
 	$(BIN)/ruff check .
