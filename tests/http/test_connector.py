@@ -7,6 +7,7 @@ import pytest
 
 import asyncnet
 from asyncnet import http, testing
+from asyncnet.http.aiohttp_connector import PublicConnector
 
 pytestmark = pytest.mark.asyncio
 
@@ -89,3 +90,20 @@ async def test_a_silent_peer_ends_by_the_session_timeout():
 async def test_it_is_a_dialer_or_nothing():
     with pytest.raises(TypeError):
         http.connector("http://proxy/")
+
+
+async def test_by_the_public_interface_alone(server):
+    dialer = asyncnet.Dialer(
+        hosts={"example.org": "127.0.0.1", "nowhere.invalid": "10.0.0.1"}, allow=lambda a, p: a.is_loopback
+    )
+    async with aiohttp.ClientSession(connector=PublicConnector(dialer)) as session:
+        async with session.get(server.url(host="example.org")) as response:
+            assert await response.text() == "hello"
+        with pytest.raises(aiohttp.ClientConnectorError, match="not permitted"):
+            await session.get(server.url("/away"))
+    async with aiohttp.ClientSession(connector=PublicConnector(asyncnet.Dialer(allow=asyncnet.public_only))) as session:
+        for address in ("127.0.0.1", "[::ffff:127.0.0.1]"):
+            with pytest.raises(aiohttp.ClientConnectorError, match="not permitted"):
+                await session.get(f"http://{address}:{server.port}/")
+    with pytest.raises(ValueError, match="proxy"):
+        PublicConnector(asyncnet.Dialer(proxy="http://127.0.0.1:1"))

@@ -22,7 +22,7 @@ from ..core.transport import Transport
 from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
 from .direct import Direct
 
-__all__ = ["LAX_PARSER", "MAX_FIELDS", "Handler", "PlainTransport", "explain"]
+__all__ = ["LAX_PARSER", "MAX_FIELDS", "Handler", "PlainTransport", "check_hooks", "explain"]
 
 READ_BUFFER = 4 * 1024 * 1024  # bytes that may wait for the reader; measured 2.8 times faster than aiohttp's 256 KiB
 MAX_LINE = 16 * 1024  # bytes of a status line or one field
@@ -173,6 +173,19 @@ class Handler(ResponseHandler):
             return False  # close_notify has been seen
         except (_ssl.SSLError, ValueError):
             return True
+
+
+# Of ResponseHandler and its bases, not documented: `aiohttp_session` does without.
+_HOOKS = """
+    _drain_helper _exception _parser _payload _reading_paused _skip_payload _tail
+    connection_lost data_received eof_received force_close is_connected read resume_reading set_exception should_close
+"""
+
+
+def check_hooks(handler: Handler) -> None:
+    """Raise `AttributeError` if this release of aiohttp lacks something that is used here."""
+    for name in _HOOKS.split():
+        getattr(handler, name)
 
 
 class PlainTransport(Transport):

@@ -17,7 +17,7 @@ import aiohttp
 
 from ..core.operation import Operation
 from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
-from .aiohttp_handler import LAX_PARSER, MAX_FIELDS, Handler, PlainTransport, explain
+from .aiohttp_handler import LAX_PARSER, MAX_FIELDS, Handler, PlainTransport, check_hooks, explain
 from .direct import Direct
 from .handshake import open_transport
 from .headers import Headers
@@ -208,6 +208,7 @@ class AiohttpWire:
     def __init__(self) -> None:
         # All connections of a loop receive into one buffer: what they get is copied before the next one does.
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        check_hooks(Handler(asyncio.get_running_loop(), self._buffer))
 
     async def connect(self, operation: Operation, origin: Origin) -> AiohttpConnection:
         """Dial, and do the TLS handshake where the origin has a context."""

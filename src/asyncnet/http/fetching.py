@@ -21,9 +21,15 @@ __all__ = ["fetch_image", "fetch_page", "load_wire", "read_page", "reply_error",
 
 def load_wire() -> Wire:
     """The wire that is used unless another one is given; loads aiohttp."""
-    from .aiohttp_wire import AiohttpWire
+    try:
+        from .aiohttp_wire import AiohttpWire
 
-    return AiohttpWire()
+        return AiohttpWire()
+    except (ImportError, AttributeError):
+        # A release of aiohttp without what that stands on: slower, by its public interface.
+        from .aiohttp_session import SessionWire
+
+        return SessionWire()
 
 
 class _Shared:
