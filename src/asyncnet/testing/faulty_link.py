@@ -216,10 +216,13 @@ class FaultyLink(StreamServer):
         self._sockets.add(sock)
         try:
             target_reader, target_writer = await _connect(sock, self.target)
-        except OSError:
+        except BaseException as error:
             sock.close()
             reset(writer)
-            return
+            self._sockets.discard(sock)
+            if isinstance(error, OSError):
+                return
+            raise  # the link is closed meanwhile
         up = self._spawn(self._pump(reader, target_writer, self._up))
         down = self._spawn(self._pump(target_reader, writer, self._down))
         try:
@@ -231,9 +234,10 @@ class FaultyLink(StreamServer):
         finally:
             up.cancel()
             down.cancel()
-            await asyncio.wait({up, down})
+            # Before anything is awaited: closing the link may cancel this a second time.
             target_writer.transport.abort()
             self._sockets.discard(sock)
+            await asyncio.wait({up, down})
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: _Lane) -> None:
         """Pass one direction on until its end; raises where the connection was reset or is to be."""
