@@ -204,9 +204,10 @@ class Dialer:
         ssl: bool | _ssl.SSLContext | None = None,
         server_hostname: str | None = None,
         local_address: LocalAddress | None = None,
+        alpn: tuple[str, ...] = (),
     ) -> None:
-        """Connect a new stream, TLS included; it is aborted if that fails."""
-        context = choose_context(ssl, self.ssl_context)
+        """Connect a new stream, TLS included, offering ``alpn`` there; it is aborted if that fails."""
+        context = choose_context(ssl, self.ssl_context, alpn=alpn)
         name = server_hostname or host
         if context is not None and context.check_hostname and name is None:
             raise ValueError("TLS over a Unix socket needs server_hostname: the name to verify")
