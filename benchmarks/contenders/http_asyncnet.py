@@ -6,6 +6,7 @@ import asyncio
 from time import perf_counter
 
 import asyncnet
+import asyncnet.http.aiohttp_wire  # the first request would load it; the others' engines come with their import
 from asyncnet import http
 
 from ..jobs_files import DownloadJob
