@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import netrc
 import os
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -41,6 +39,8 @@ def read_netrc(path: str | os.PathLike[str] | None) -> Logins:
     file = Path(named) if named is not None else Path.home() / ".netrc"
     if named is None and not file.is_file():
         return Logins({})
+    import netrc  # for those who ask for it
+
     try:
         parsed = netrc.netrc(str(file))
     except netrc.NetrcParseError as error:
@@ -54,7 +54,11 @@ class EnvironmentProxies:
     """Chooses the dialer for a URL by ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``."""
 
     def __init__(self, dialer: Dialer) -> None:
+        import urllib.request  # 5 ms, for those who ask for it
+
         self._dialer = dialer
+        # The standard library's own reading of no_proxy; its stubs do not name it.
+        self._bypass: Callable[[str, dict[str, str]], object] = vars(urllib.request)["proxy_bypass_environment"]
         self._proxies = urllib.request.getproxies_environment()
         self._made: dict[str, Dialer] = {}
 
@@ -82,6 +86,4 @@ class EnvironmentProxies:
         return made
 
     def _bypassed(self, url: URL) -> bool:
-        # The standard library's own reading of no_proxy; its stubs do not name it.
-        bypass: Callable[[str, dict[str, str]], object] = vars(urllib.request)["proxy_bypass_environment"]
-        return bool(bypass(f"{url.host}:{url.port}", self._proxies))
+        return bool(self._bypass(f"{url.host}:{url.port}", self._proxies))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StateError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["Manifest", "Record"]
 
@@ -54,6 +57,8 @@ class Manifest:
         Raises:
             StateError: it is no manifest, or of a newer version.
         """
+        import sqlite3  # for those who want a manifest
+
         # Jobs of the file thread run one after the other, if not always in the same thread.
         database = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
         try:
