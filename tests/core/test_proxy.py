@@ -267,15 +267,6 @@ async def test_a_silent_proxy_is_a_timeout_of_the_phase_proxy(scheme, host):
     assert caught.value.attempts[0].target == f"127.0.0.1:{proxy.port}"
 
 
-@pytest.mark.slow
-async def test_a_silent_proxy_is_given_ten_seconds():
-    with testing.TCPServer([testing.Stall()]) as proxy:
-        started = asyncio.get_running_loop().time()
-        with pytest.raises(asyncnet.OperationTimeout, match=r"proxy http://127\.0\.0\.1:\d+: no answer within 10 s"):
-            await Dialer(proxy=f"http://127.0.0.1:{proxy.port}").connect("192.0.2.1", 80, timeout=None)
-        assert 9.9 < asyncio.get_running_loop().time() - started < 11
-
-
 @each_scheme
 async def test_a_proxy_that_is_not_there_is_told_once(scheme):
     port = free_port("127.0.0.1")
