@@ -491,3 +491,12 @@ async def test_another_loop():
 async def test_repr():
     async with udp.Client("127.0.0.1", 9) as client:
         assert repr(client) == "<Client 127.0.0.1:9 open, 0 received, 0 sent, 0 dropped>"
+
+
+async def test_the_trace_says_which_address():
+    with asyncnet.trace() as trace:
+        async with udp.Client("127.0.0.1", 9):
+            pass
+    assert "udp open" in str(trace)
+    connect = next(span for span in trace.spans if span.name == "connect")
+    assert connect.attributes["address"] == "127.0.0.1:9"

@@ -57,11 +57,11 @@ async def test_a_full_socket_makes_the_sender_wait(pair):
     for _ in range(5):
         await asyncio.sleep(0)
     assert not sending.done()
-    assert outbox.crowded
+    assert outbox.waiters
     got = empty(theirs)
     await sending
     assert [*got, *empty(theirs)] == [*(b"%d" % n for n in range(count)), b"waited"]
-    assert not outbox.crowded
+    assert not outbox.waiters
     assert outbox.sent == count + 1
 
 

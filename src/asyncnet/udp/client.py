@@ -14,7 +14,7 @@ from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel
 from .datagram import MAX_DATAGRAM, Buffer, check_data
 from .inbox import Overflow, PeerInbox, to_endpoint
 from .multicast import check_hops, check_interface, set_hops, set_interface
-from .outbox import Outbox
+from .outbox import FAIR_SENDS, Outbox
 from .sockets import connect_any, set_options
 
 __all__ = ["Client", "check_peer"]
@@ -102,13 +102,14 @@ class Client(Channel[bytes]):
     async def _open(self, operation: Operation) -> None:
         dialer = self._dialer or current_dialer()
         endpoints = await dialer.targets(operation, *self._target)
-        operation.phase = "connect"
-        sock, self._remote, early = connect_any(
-            operation,
-            endpoints,
-            local_address=self._local_address or dialer.local_address,
-            prepare=self._prepare,
-        )
+        with operation.span("connect") as span:
+            sock, self._remote, early = connect_any(
+                operation,
+                endpoints,
+                local_address=self._local_address or dialer.local_address,
+                prepare=self._prepare,
+            )
+            span.attributes["address"] = str(self._remote)
         self._sockets = [sock]  # from here on it is closed with this client
         self._outbox = Outbox(operation.loop, sock)
         self._outboxes = {sock.family: self._outbox}
@@ -141,8 +142,8 @@ class Client(Channel[bytes]):
             check_timeout(timeout)
         outbox = self._writable("send")
         try:
-            if not outbox.crowded and outbox.try_send(data):
-                if outbox.tired():
+            if not outbox.waiters and outbox.try_send(data):
+                if not outbox.sent % FAIR_SENDS:
                     await asyncio.sleep(0)
                 return
         except OSError as error:

@@ -18,11 +18,11 @@ from typing import Any
 from .datagram import MAX_DATAGRAM, Buffer
 from .segments import runs
 
-__all__ = ["Outbox"]
+__all__ = ["FAIR_SENDS", "Outbox"]
 
 UDP_SEGMENT = 103  # linux/udp.h
 _NO_SEGMENTS = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
-_FAIR_SENDS = 64  # sends that did not wait, after which others have their turn
+FAIR_SENDS = 64  # after so many sends others have their turn, though the kernel has room
 _FAIR_DATAGRAMS = 1_024  # the same where many go at once
 _PAUSE = 0.001  # seconds until the next try where a full device (ENOBUFS) cannot be waited for
 
@@ -33,39 +33,26 @@ class Outbox:
     Attributes:
         sent: datagrams given to the kernel.
         sent_bytes: and their bytes.
+        waiters: who waits for the kernel to have room.
         max_segment: the largest size of datagrams that are sent as segments of one message; 0 for none.
     """
 
-    __slots__ = ("_device_full", "_loop", "_sock", "_streak", "_waiters", "max_segment", "sent", "sent_bytes")
+    __slots__ = ("_device_full", "_loop", "_sock", "max_segment", "sent", "sent_bytes", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
         self._sock = sock
-        self._waiters: list[asyncio.Future[None]] = []
+        self.waiters: list[asyncio.Future[None]] = []
         self._device_full = False
-        self._streak = 0
         self.sent = 0
         self.sent_bytes = 0
         self.max_segment = MAX_DATAGRAM if _can_segment(sock) else 0
 
     def close(self) -> None:
         """Wake who waits; each finds the socket closed.  To be called before the socket is closed."""
-        if self._waiters and not self._loop.is_closed():
+        if self.waiters and not self._loop.is_closed():
             self._loop.remove_writer(self._sock.fileno())
             self._wake()
-
-    @property
-    def crowded(self) -> bool:
-        """Whether others wait already for room in the kernel."""
-        return bool(self._waiters)
-
-    def tired(self) -> bool:
-        """Count a send that did not wait; every so often the sender is to give others their turn."""
-        self._streak += 1
-        if self._streak < _FAIR_SENDS:
-            return False
-        self._streak = 0
-        return True
 
     def try_send(self, data: Buffer, address: Any = None) -> bool:
         """Give one datagram to the kernel; ``False`` if it has no room. Raises `OSError`."""
@@ -92,7 +79,7 @@ class Outbox:
         self, payloads: Iterable[Buffer] | Buffer, size: int | None = None, address: Any = None
     ) -> None:
         """Give many to the kernel, in order; `sent` tells how many went when one of them fails."""
-        if self._waiters:
+        if self.waiters:
             await self._room()
         streak = last = 0
         control: list[tuple[int, int, bytes]] = []
@@ -148,18 +135,18 @@ class Outbox:
             await asyncio.sleep(_PAUSE)
             return
         waiter = self._loop.create_future()
-        if not self._waiters:
+        if not self.waiters:
             self._loop.add_writer(self._sock.fileno(), self._wake)
-        self._waiters.append(waiter)
+        self.waiters.append(waiter)
         try:
             await waiter
         finally:
-            self._waiters.remove(waiter)
-            if not self._waiters and self._sock.fileno() >= 0:
+            self.waiters.remove(waiter)
+            if not self.waiters and self._sock.fileno() >= 0:
                 self._loop.remove_writer(self._sock.fileno())
 
     def _wake(self) -> None:
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
 

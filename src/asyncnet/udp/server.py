@@ -18,7 +18,7 @@ from .datagram import Buffer, Datagram, Stats, check_data
 from .handlers import Handler, Handlers
 from .inbox import Inbox, OpenInbox, Overflow, to_endpoint
 from .multicast import Memberships, check_group, check_hops, check_interface, set_hops
-from .outbox import Outbox
+from .outbox import FAIR_SENDS, Outbox
 from .sockets import bind_sockets, family_of, socket_address
 
 __all__ = ["Server"]
@@ -220,8 +220,8 @@ class Server(Channel[Datagram]):
             check_timeout(timeout)
         outbox, address = self._route(peer, "send")
         try:
-            if not outbox.crowded and outbox.try_send(data, address):
-                if outbox.tired():
+            if not outbox.waiters and outbox.try_send(data, address):
+                if not outbox.sent % FAIR_SENDS:
                     await asyncio.sleep(0)
                 return
         except OSError as error:
