@@ -314,7 +314,8 @@ class Transfer:
                         received += sum(map(len, batch))
                         self._check_size(received)
                         if writing is not None:
-                            await writing
+                            await asyncio.wait([writing])  # a cancellation is not to reach what is being written
+                            writing.result()
                         writing = asyncio.create_task(run_in_file_thread(part.append, batch, hashers))
                         self._reporter.report(received, total)
         finally:
