@@ -51,5 +51,3 @@ async def _one_by_one(job: MailJob) -> None:
 def one_by_one(job: MailJob) -> None:
     """`Client.send`, each awaited before the next."""
     job.run(_one_by_one(job))
-
-

@@ -6,7 +6,7 @@ import select
 import socket
 import sys
 
-from .sides import say, stopped
+from .sides import end_with_runner, say, stopped
 
 MEMORY_INFORMATION, DROPS = 55, 8  # SO_MEMINFO and its ninth number
 SEGMENT, MERGE = 103, 104  # UDP_SEGMENT, UDP_GRO
@@ -70,6 +70,7 @@ def sink(merge: int) -> None:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     mode, *words = sys.argv[1:]
     numbers = [int(word) for word in words]
     if mode == "flood":

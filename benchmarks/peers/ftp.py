@@ -7,7 +7,7 @@ import select
 import socket
 import sys
 
-from .sides import BLOCK, PATTERN_PERIOD, pattern_block, say
+from .sides import BLOCK, PATTERN_PERIOD, end_with_runner, pattern_block, say
 
 FEATURES = "211-Features:\r\n EPSV\r\n MDTM\r\n MLST type*;size*;modify*;\r\n REST STREAM\r\n SIZE\r\n UTF8\r\n211 End"
 
@@ -101,4 +101,5 @@ def main(total: int) -> None:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     main(int(sys.argv[1]))

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import ClassVar, cast
 
-from .sides import serve
+from .sides import end_with_runner, serve
 
 BODY = b"".join(f"line {line} ".ljust(76, "x").encode() + b"\r\n" for line in range(260)) + b"..dot\r\nend\r\n.\r\n"
 
@@ -143,5 +143,6 @@ def report() -> dict[str, int]:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     Peer.count = int(sys.argv[2])
     serve({"smtp": Smtp, "pop3": Pop3, "nntp": Nntp}[sys.argv[1]], report)

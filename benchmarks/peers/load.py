@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from ..ratios import percentile
-from .sides import BLOCK, PATTERN_PERIOD, cpu_of, pattern_block, say, wait_until_quiet
+from .sides import BLOCK, PATTERN_PERIOD, cpu_of, end_with_runner, pattern_block, say, wait_until_quiet
 
 
 class Load:
@@ -147,6 +147,7 @@ def push(port: int, pid: int, size: int) -> None:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     numbers = [int(word) for word in sys.argv[2:]]
     if sys.argv[1] == "push":
         push(*numbers)

@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 
-from .sides import say
+from .sides import end_with_runner, say
 
 
 def answer(question: bytes, ttl: int) -> bytes:
@@ -50,4 +50,5 @@ def main(ttl: int) -> None:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     main(int(sys.argv[1]))

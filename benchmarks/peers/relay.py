@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import cast
 
-from .sides import serve
+from .sides import end_with_runner, serve
 
 
 class Side(asyncio.Protocol):
@@ -58,5 +58,6 @@ class Side(asyncio.Protocol):
 
 
 if __name__ == "__main__":
+    end_with_runner()
     Side.delay = float(sys.argv[2]) / 1e6
     serve(lambda: Side(int(sys.argv[1])), lambda: {"bytes": Side.relayed})

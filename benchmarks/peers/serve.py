@@ -6,7 +6,7 @@ import selectors
 import socket
 import sys
 
-from .sides import BLOCK, PATTERN_PERIOD, pattern_block, say
+from .sides import BLOCK, PATTERN_PERIOD, end_with_runner, pattern_block, say
 
 
 class Server:
@@ -79,4 +79,5 @@ class Server:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     Server(sys.argv[1], int(sys.argv[2])).run()

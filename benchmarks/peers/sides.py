@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import json
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
 
 from ..job import PATTERN_PERIOD, pattern
 
-__all__ = ["BLOCK", "PATTERN_PERIOD", "cpu_of", "pattern_block", "say", "serve", "stopped", "wait_until_quiet"]
+__all__ = [
+    "BLOCK",
+    "PATTERN_PERIOD",
+    "cpu_of",
+    "end_with_runner",
+    "pattern_block",
+    "say",
+    "serve",
+    "stopped",
+    "wait_until_quiet",
+]
 
 BLOCK = 262144
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+LONGEST = 120  # seconds; the runner's own deadline comes earlier
+
+
+def end_with_runner(with_signal: int = signal.SIGKILL) -> None:
+    """End this process when the runner ends, be that killed; without prctl, some time after any deadline."""
+    signal.alarm(LONGEST)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, with_signal)
 
 
 def say(event: str, **values: object) -> None:

@@ -9,7 +9,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 
-from .sides import BLOCK, PATTERN_PERIOD, pattern_block, say
+from .sides import BLOCK, PATTERN_PERIOD, end_with_runner, pattern_block, say
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -140,4 +140,5 @@ class Web:
 
 
 if __name__ == "__main__":
+    end_with_runner()
     Web(int(sys.argv[1]), int(sys.argv[2])).run()
