@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from asyncnet.core.tcp_info import decode_tcp_info, read_tcp_info, tcp_info
+from asyncnet.core.tcp_info import decode_tcp_info, read_tcp_info, tcp_info, unacknowledged
 from tests.core.network import listening
 
 linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux has TCP_INFO")
@@ -54,3 +54,14 @@ def test_a_unix_socket_has_none():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert read_tcp_info(ours) is None
+
+
+@linux
+def test_what_the_peer_did_not_take_yet_is_counted():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert unacknowledged(ours) == 0
+        ours.send(b"x" * 1_000)
+        assert unacknowledged(ours) >= 1_000
+        theirs.recv(2_000)
+        assert unacknowledged(ours) == 0

@@ -147,8 +147,9 @@ class Connection(BaseClient):
     def _drop(self) -> None:
         wire = self._wire
         if wire is not None and not wire.lost:
-            loop = self._loop
-            if loop is not None and not loop.is_closed():
+            if self._loop is None or self._loop.is_closed():
+                wire.transport.socket.close()  # no loop will do it
+            else:
                 wire.abort()
 
     def _send_close_notify(self, wire: Wire) -> None:
@@ -270,6 +271,8 @@ class Connection(BaseClient):
         wire = self._wire
         if wire is None or self._state != "open":
             raise self._unusable(operation)
+        if asyncio.get_running_loop() is not self._loop:
+            self._check_loop(operation)
         if wire.reader is not None and not wire.reader.done():
             raise self._misused("another task is receiving on this stream", operation)
         return wire
@@ -278,6 +281,8 @@ class Connection(BaseClient):
         wire = self._wire
         if wire is None or self._state != "open":
             raise self._unusable(operation)
+        if asyncio.get_running_loop() is not self._loop:
+            self._check_loop(operation)
         if self._ending:
             raise self._misused("the sending direction was ended by send_eof", operation)
         if wire.lost or (wire.failure is not None and not isinstance(wire.failure, EOFError)):

@@ -30,16 +30,27 @@ OnEvent: TypeAlias = Callable[[int], None]
 class Poller:
     """Tells sockets' owners what happened to them.
 
-    It lives until its loop's scope is closed and nobody is registered any more.
+    It lives until its loop's scope is closed and everybody who has joined has left.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._owners: dict[int, OnEvent] = {}
+        self._users = 0
         self._closing = False
         # Callbacks of streams belong to nobody's context.
         contextvars.Context().run(self._loop.add_reader, self._epoll.fileno(), self._on_ready)
+
+    def join(self) -> None:
+        """Count one more who may want to watch; it may want to hear nothing for a while, and then something again."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """Count one less."""
+        self._users -= 1
+        if self._closing and not self._users:
+            self._end()
 
     def watch(self, descriptor: int, before: int, wanted: int, owner: OnEvent) -> None:
         """Have ``owner(events)`` called when what is ``wanted`` is possible, or an error has come.
@@ -53,8 +64,6 @@ class Poller:
         if not wanted:
             del self._owners[descriptor]
             self._epoll.unregister(descriptor)
-            if self._closing and not self._owners:
-                self._end()
         elif before:
             self._epoll.modify(descriptor, wanted)
         else:
@@ -70,9 +79,9 @@ class Poller:
                 owner(events)
 
     async def close(self) -> None:
-        """End now, or with the last socket that is watched."""
+        """End now, or with the last one that leaves."""
         self._closing = True
-        if not self._owners:
+        if not self._users:
             self._end()
 
     def _end(self) -> None:
@@ -90,6 +99,12 @@ class LoopPoller:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+
+    def join(self) -> None:
+        """Nothing ends here."""
+
+    def leave(self) -> None:
+        """Nothing ends here."""
 
     def watch(self, descriptor: int, before: int, wanted: int, owner: OnEvent) -> None:
         """As `Poller.watch`."""

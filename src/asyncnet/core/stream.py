@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from ..errors import LimitExceeded
 from .connection import Connection
+from .direct import Direct
 from .files import open_for_reading
 from .operation import Operation, Timeout
 from .wire import CHUNK, Wire
@@ -86,6 +87,8 @@ class Stream(Connection):
         view = memoryview(buffer).cast("B")
         if view.readonly or not len(view):
             raise ValueError("buffer must be writable and hold at least one byte")
+        if wire.direct:  # came into the memory of another reader, who is not awake yet
+            raise self._misused("another task is receiving on this stream", "receive_into")
         if not wire.size and not wire.eof and wire.tls is None:
             wire.receive_directly(view)
         try:
@@ -119,11 +122,13 @@ class Stream(Connection):
         if wire.size < count:
             wire.expect(count)
             deadline = self._deadline(timeout)
-            while wire.size < count:
-                if wire.eof:
-                    raise self._cut(wire, "receive_exactly", f"{wire.size} of {count} bytes")
-                await self._arrival(wire, timeout, "receive_exactly", deadline)
-            wire.expect(0)
+            try:
+                while wire.size < count:
+                    if wire.eof:
+                        raise self._cut(wire, "receive_exactly", f"{wire.size} of {count} bytes")
+                    await self._arrival(wire, timeout, "receive_exactly", deadline)
+            finally:
+                wire.expect(0)
         return wire.take(count)
 
     async def receive_until(self, separator: bytes, max_bytes: int = _LINE_LIMIT, *, timeout: Timeout = ...) -> bytes:
@@ -174,22 +179,24 @@ class Stream(Connection):
         wire = self._readable("receive_frame")
         deadline = self._deadline(timeout)
         size = 4
-        while True:
-            if wire.size >= 4:
-                length = int.from_bytes(wire.gather()[:4], "big")
-                if length > max_bytes:
-                    raise self._explained(
-                        LimitExceeded(f"the peer announced a frame of {length} bytes, max_bytes is {max_bytes}"),
-                        "receive_frame",
-                    )
-                size = 4 + length
-                if wire.size >= size:
-                    wire.expect(0)
-                    return wire.take(size)[4:]
-                wire.expect(size)
-            if wire.eof:
-                raise self._cut(wire, "receive_frame", f"{wire.size} of {size} bytes of a frame")
-            await self._arrival(wire, timeout, "receive_frame", deadline)
+        try:
+            while True:
+                if wire.size >= 4:
+                    length = int.from_bytes(wire.gather()[:4], "big")
+                    if length > max_bytes:
+                        raise self._explained(
+                            LimitExceeded(f"the peer announced a frame of {length} bytes, max_bytes is {max_bytes}"),
+                            "receive_frame",
+                        )
+                    size = 4 + length
+                    if wire.size >= size:
+                        return wire.take(size)[4:]
+                    wire.expect(size)
+                if wire.eof:
+                    raise self._cut(wire, "receive_frame", f"{wire.size} of {size} bytes of a frame")
+                await self._arrival(wire, timeout, "receive_frame", deadline)
+        finally:
+            wire.expect(0)
 
     async def frames(self, max_bytes: int = _FRAME_LIMIT, *, timeout: Timeout = ...) -> AsyncIterator[bytes]:
         """Iterate over the frames to the end of the stream; a cut last frame raises `ConnectionLost`."""
@@ -228,6 +235,8 @@ class Stream(Connection):
         wire = self._wire
         if wire is None or self._state != "open" or self._ending or wire.failure is not None or wire.lost:
             wire = self._writable("send")
+        if get_running_loop() is not self._loop:
+            self._check_loop("send")
         if type(data) is not bytes:
             # The transport may keep what it is given: the caller's memory is copied.
             data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)
@@ -242,7 +251,10 @@ class Stream(Connection):
 
     async def send_frame(self, data: Buffer, *, timeout: Timeout = ...) -> None:
         """Send one frame: its length as four bytes, big-endian, then ``data``."""
-        await self.send((len(data).to_bytes(4, "big"), data), timeout=timeout)
+        size = memoryview(data).nbytes  # a view of numbers has fewer elements than bytes
+        if size > 0xFFFF_FFFF:
+            raise ValueError(f"a frame holds at most 4,294,967,295 bytes, not {size}")
+        await self.send((size.to_bytes(4, "big"), data), timeout=timeout)
 
     async def send_file(self, path: str, offset: int = 0, count: int | None = None, *, timeout: Timeout = None) -> int:
         """Send a file, or ``count`` bytes of it from ``offset``; return how many were sent.
@@ -254,6 +266,8 @@ class Stream(Connection):
             timeout: seconds for all of it, ``None`` for no limit.
         """
         self._writable("send_file")
+        if offset < 0 or (count is not None and count < 0):
+            raise ValueError(f"offset and count must not be negative, not {offset} and {count}")
         sent = 0
         async with Operation(self._protocol_name, "send_file", peer=self._peer, timeout=self._limit(timeout, None)):
             async with open_for_reading(path, offset) as read:
@@ -289,8 +303,9 @@ class Stream(Connection):
         loop = get_running_loop()
         if loop is not self._loop:
             self._check_loop(operation)
-        if self._state != "open":
-            raise self._unusable(operation)
+        if self._state != "open" or wire.reader is not None:
+            # Who was awake before this one has taken what came, and waits for more.
+            self._readable(operation)
         # Not loop.create_future(): on the stock loop that is one more Python call for the same object.
         waiter = wire.reader = Future(loop=loop)
         if timeout is ... and self._own_timeout is ...:
@@ -320,24 +335,33 @@ class Stream(Connection):
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
         start = 0
+        waited = False
         deadline: float | None = None
-        while True:
-            buffer = wire.gather()
-            found = buffer.find(separator, start, max_bytes)
-            if found >= 0:
+        try:
+            while True:
+                buffer = wire.gather()
+                found = buffer.find(separator, start, max_bytes)
+                if found >= 0:
+                    return wire.take(found + len(separator))
+                if len(buffer) >= max_bytes:
+                    raise self._explained(LimitExceeded(f"no {separator!r} within max_bytes={max_bytes}"), operation)
+                if wire.eof:
+                    raise self._cut(wire, operation, f"{len(buffer)} bytes without {separator!r}")
+                if not waited:
+                    waited = True
+                    wire.expect(max_bytes)
+                    deadline = self._deadline(timeout)
+                # Only a separator that straddles the seam can begin in what was searched.
+                start = max(0, len(buffer) - len(separator) + 1)
+                await self._arrival(wire, timeout, operation, deadline)
+        finally:
+            if waited:
                 wire.expect(0)
-                return wire.take(found + len(separator))
-            if len(buffer) >= max_bytes:
-                wire.expect(0)
-                raise self._explained(LimitExceeded(f"no {separator!r} within max_bytes={max_bytes}"), operation)
-            if wire.eof:
-                raise self._cut(wire, operation, f"{len(buffer)} bytes without {separator!r}")
-            if start == 0:
-                wire.expect(max_bytes)
-                deadline = self._deadline(timeout)
-            # Only a separator that straddles the seam can begin in what was searched.
-            start = max(0, len(buffer) - len(separator) + 1)
-            await self._arrival(wire, timeout, operation, deadline)
+
+    def _go_direct(self) -> Direct | None:
+        """All that is still to come, for `core.pour`; ``None`` where it is to be decrypted or has come already."""
+        wire = self._readable("receive")
+        return None if wire.tls is not None or wire.eof else wire.go_direct()
 
     async def _at_end(self, operation: str, timeout: Timeout) -> bool:
         """Wait for a byte or a clean end."""

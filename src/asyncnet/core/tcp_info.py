@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 
-__all__ = ["TCPInfo", "decode_tcp_info", "read_tcp_info", "tcp_info"]
+__all__ = ["TCPInfo", "decode_tcp_info", "read_tcp_info", "tcp_info", "unacknowledged"]
 
 # struct tcp_info of Linux: 8 bytes of small fields, then 24 words of 32 bits; what
 # newer kernels append behind them is not read.
 _LAYOUT = struct.Struct("=8B24I")
+_SIOCOUTQ = 0x5411  # linux/sockios.h
 _STATES = (
     "", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait",
     "closed", "close-wait", "last-ack", "listen", "closing",
@@ -59,6 +61,16 @@ def read_tcp_info(sock: socket.socket) -> bytes | None:
             raw = sock.getsockopt(socket.IPPROTO_TCP, option, _LAYOUT.size)
             return raw if len(raw) == _LAYOUT.size else None
     return None
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Bytes that the kernel has taken and the peer not yet (tcp(7), SIOCOUTQ); 0 where it does not say."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            return int.from_bytes(fcntl.ioctl(sock, _SIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0
 
 
 def decode_tcp_info(raw: bytes) -> TCPInfo:

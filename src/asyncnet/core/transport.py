@@ -46,19 +46,23 @@ class Receiver(Protocol):
 
 
 class Transport:
-    """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket."""
+    """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket.
+
+    Attributes:
+        queued: bytes that the kernel did not take yet.
+    """
 
     __slots__ = (
-        "_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_poller", "_queued", "_receiver", "_watched",
-        "socket",
-    )
+        "_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_poller", "_receiver", "_watched",
+        "queued", "socket",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, receiver: Receiver) -> None:
         self._loop = loop
         self.socket = sock
         self._receiver = receiver
-        self._backlog: list[memoryview] | None = None  # what the kernel did not take yet
-        self._queued = 0
+        self._backlog: list[memoryview] | None = None  # the pieces of them
+        self.queued = 0
         self._paused = False  # the receiver was told to pause writing
         self._closing = False
         self._ending = False  # shut down our direction when the backlog is out
@@ -66,6 +70,7 @@ class Transport:
         self._poller = current_poller()
         self._watched = 0
         self._watch(READ)
+        self._poller.join()
 
     def _watch(self, wanted: int) -> None:
         if wanted != self._watched:
@@ -130,8 +135,8 @@ class Transport:
     def _queue(self, data: memoryview) -> None:
         assert self._backlog is not None
         self._backlog.append(data)
-        self._queued += len(data)
-        if self._queued > _WRITE_AHEAD and not self._paused:
+        self.queued += len(data)
+        if self.queued > _WRITE_AHEAD and not self._paused:
             self._paused = True
             self._receiver.pause_writing()
 
@@ -145,7 +150,7 @@ class Transport:
         except OSError as error:
             self._fail(error)
             return
-        self._queued -= count
+        self.queued -= count
         done = 0
         while done < len(backlog) and count >= len(backlog[done]):
             count -= len(backlog[done])
@@ -160,7 +165,7 @@ class Transport:
                 self._lose(None)
             elif self._ending:
                 self._shut()
-        if self._paused and self._queued <= _WRITE_AHEAD // 4:
+        if self._paused and self.queued <= _WRITE_AHEAD // 4:
             self._paused = False
             self._receiver.resume_writing()
 
@@ -205,6 +210,7 @@ class Transport:
             return
         self._gone = True
         self._watch(0)  # before the number can be given to another socket
+        self._poller.leave()
         self._backlog = None
         # Not at once: whoever calls close() or write() must not be called back meanwhile.
         self._loop.call_soon(self._lost, error)

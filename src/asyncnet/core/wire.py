@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable
 
 from .loop_scope import current_scope
+from .tcp_info import unacknowledged
 from .tls import TLSLayer
 from .transport import Transport
 
@@ -325,7 +326,7 @@ class Wire:
 
     def watch_idle(self, idle_timeout: float | None) -> None:
         """Abort the connection when no byte moved for so many seconds."""
-        if idle_timeout is not None:
+        if idle_timeout is not None and not self.lost:
             self._idle = _Idle(idle_timeout, self._loop.time())
             self.arm(self._loop.time() + self._idle.pause)
 
@@ -364,6 +365,10 @@ class Wire:
         if not self.lost and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def _unsent(self) -> int:
+        # What a slow peer has yet to take stands here and in the kernel: while that shrinks, bytes move.
+        return self.transport.queued + unacknowledged(self.transport.socket)
+
     def _on_timer(self) -> None:
         # One timer serves all waits of the connection.  A wait that ends leaves
         # it armed; when it fires early it is set again for whoever waits now.
@@ -381,7 +386,7 @@ class Wire:
             elif not waiter.done():
                 waiter.set_exception(TimeoutError())
         if self._idle is not None and not self.lost:
-            if self._idle.over(now, self.bytes_sent + self.bytes_received):
+            if self._idle.over(now, self.bytes_sent + self.bytes_received - self._unsent()):
                 self.failure = self.failure or TimeoutError(f"no byte moved for {self._idle.timeout:g} s")
                 self.abort()
             else:

@@ -1,0 +1,281 @@
+"""What misuse, a passed limit and a wait that is over leave behind: an error in words, and a stream as it was."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import os
+import pathlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+import asyncnet
+from asyncnet import testing
+from asyncnet.core.files import run_in_file_thread
+
+pytestmark = pytest.mark.asyncio
+
+Stream = asyncnet.tcp.Stream
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncnet.tcp.Client, socket.socket]]:
+    """A client and the plain socket at its other end: what that one sends is here when its ``send`` returns."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with asyncnet.tcp.Client("127.0.0.1", listener.getsockname()[1]) as stream:
+            peer, _ = listener.accept()
+            with peer:
+                yield stream, peer
+
+
+# ---- one reader
+
+
+@pytest.mark.parametrize("how", ["receive", "receive_into", "receive_exactly"])
+async def test_a_second_reader_who_comes_in_between_is_refused_and_nobody_waits_for_ever(how: str) -> None:
+    """The bytes are there, the first reader is not yet awake, and another one takes them and waits for more."""
+    outcomes: list[object] = []
+    memory = {"first": bytearray(10), "second": bytearray(10)}
+
+    async def read(stream: Stream, name: str) -> None:
+        try:
+            if how == "receive_into":
+                count = await stream.receive_into(memory[name])
+                outcomes.append(bytes(memory[name][:count]))
+            elif how == "receive_exactly":
+                outcomes.append(await stream.receive_exactly(1))
+            else:
+                outcomes.append(await stream.receive())
+        except asyncnet.StateError as error:
+            outcomes.append(error)
+
+    async def second(waker: Stream, stream: Stream) -> None:
+        await waker.receive()
+        await read(stream, "second")
+        await read(stream, "second")
+
+    async with connected() as (waker, waking), connected() as (stream, peer):
+        readers = [asyncio.create_task(second(waker, stream)), asyncio.create_task(read(stream, "first"))]
+        await asyncio.sleep(0)
+        waking.send(b"!")  # both in one turn of the loop, and the second reader is the first to be woken
+        peer.send(b"x")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        peer.send(b"y")
+        async with asyncio.timeout(5):
+            await asyncio.gather(*readers)
+        taken = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+        assert len(taken) < len(outcomes) == 3  # at least one was refused
+        if len(taken) < 2:
+            taken.append(await stream.receive())
+        assert taken == [b"x", b"y"]
+
+
+async def test_another_loop_is_refused_whatever_is_done() -> None:
+    async with connected() as (stream, peer):
+
+        async def attempt() -> list[str]:
+            refused = []
+            calls: dict[str, Callable[[], Awaitable[object]]] = {
+                "send": lambda: stream.send(b"x"),
+                "send_eof": stream.send_eof,
+                "receive": stream.receive,
+                "receive_exactly": lambda: stream.receive_exactly(1),
+                "receive_line": stream.receive_line,
+                "receive_frame": stream.receive_frame,
+            }
+            for name, call in calls.items():
+                with contextlib.suppress(asyncnet.StateError):
+                    await call()
+                    continue
+                refused.append(name)
+            return refused
+
+        refused = await run_in_file_thread(lambda: asyncio.run(attempt()))
+        assert refused == ["send", "send_eof", "receive", "receive_exactly", "receive_line", "receive_frame"]
+        await stream.send(b"fine")
+        assert peer.recv(10) == b"fine"
+
+
+# ---- limits of time
+
+
+async def test_a_long_separator_does_not_prolong_the_wait_for_it() -> None:
+    loop = asyncio.get_running_loop()
+    async with connected() as (stream, peer):
+
+        async def drip() -> None:
+            while True:
+                peer.send(b"-")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        began = loop.time()
+        with pytest.raises(asyncnet.OperationTimeout):
+            await stream.receive_until(b"-" * 200 + b"\n", timeout=0.2)
+        dripping.cancel()
+        assert loop.time() - began < 0.6
+        assert set(await stream.receive()) == set(b"-")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda stream: stream.receive_exactly(50_000_000, timeout=0.05),
+        lambda stream: stream.receive_until(b"\n", 50_000_000, timeout=0.05),
+        lambda stream: stream.receive_frame(50_000_000, timeout=0.05),
+    ],
+    ids=["exactly", "until", "frame"],
+)
+async def test_room_made_for_a_long_read_is_taken_back_when_it_ends(wait: Callable[[Stream], object]) -> None:
+    async with connected() as (stream, peer):
+        peer.send((40_000_000).to_bytes(4, "big"))
+        with pytest.raises(asyncnet.OperationTimeout):
+            await wait(stream)  # type: ignore[misc]  # each is a coroutine
+        peer.setblocking(False)
+        for _ in range(300):
+            with contextlib.suppress(BlockingIOError):
+                peer.send(bytes(100_000))
+            await asyncio.sleep(0)
+        assert stream.bytes_received <= 2 * 262_144  # read ahead, and what one receive brings beyond it
+
+
+async def test_a_peer_that_reads_slowly_is_not_idle() -> None:
+    """One long send: the sender's count stands still, and bytes move all the time."""
+    whole = 2_000_000
+    done: list[str] = []
+
+    async def give(stream: Stream) -> None:
+        await stream.send(bytes(whole), timeout=None)
+        done.append("sent")
+
+    async with asyncnet.tcp.Server(give, idle_timeout=0.3) as server:
+        with socket.socket() as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)  # what is on the way is little
+            peer.connect(("127.0.0.1", server.port))
+            peer.setblocking(False)
+            loop = asyncio.get_running_loop()
+            received = 0
+            while chunk := await loop.sock_recv(peer, 32_768):
+                received += len(chunk)
+                await asyncio.sleep(0.01)
+        assert received == whole
+        assert done == ["sent"]
+
+
+async def test_a_peer_that_reads_nothing_is_idle() -> None:
+    failed: list[BaseException] = []
+
+    async def give(stream: Stream) -> None:
+        try:
+            await stream.send(bytes(20_000_000), timeout=None)
+        except asyncnet.AsyncNetError as error:
+            failed.append(error)
+
+    async with testing.no_leaks(), asyncnet.tcp.Server(give, idle_timeout=0.1) as server:
+        with socket.create_connection(("127.0.0.1", server.port)):
+            async with asyncio.timeout(10):
+                while not failed:
+                    await asyncio.sleep(0)
+        assert isinstance(failed[0], asyncnet.OperationTimeout)
+
+
+# ---- what is sent
+
+
+async def test_a_frame_of_numbers_is_measured_in_bytes() -> None:
+    numbers = array.array("I", [1, 2, 3])
+    async with testing.no_leaks(), connected() as (stream, peer):
+        await stream.send_frame(memoryview(numbers))
+        await stream.send((b"<", memoryview(numbers), bytearray(b">")))
+        data = peer.recv(100)
+        assert data == b"\0\0\0\x0c" + numbers.tobytes() + b"<" + numbers.tobytes() + b">"
+        assert stream.bytes_sent == len(data)
+
+
+@pytest.mark.parametrize("arguments", [{"offset": -1}, {"count": -1}])
+async def test_a_part_of_a_file_that_cannot_be(tmp_path: pathlib.Path, arguments: dict[str, int]) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    async with connected() as (stream, _):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            await stream.send_file(str(path), **arguments)
+        assert await stream.send_file(str(path), 20) == 0
+        assert await stream.send_file(str(path), 8, 100) == 2
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("change", ["grows", "shrinks"])
+async def test_a_file_that_changes_while_it_is_sent(tmp_path: pathlib.Path, tls: bool, change: str) -> None:
+    """What is there when it is read goes out, the count says how much, and the stream stays usable."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 3_000_000)
+    authority = testing.CertificateAuthority()
+    changed = asyncio.Event()
+    counts: list[int] = []
+
+    async def give(stream: Stream) -> None:
+        sending = asyncio.create_task(stream.send_file(str(path)))
+        while not stream.bytes_sent:
+            await asyncio.sleep(0)
+        if change == "grows":
+            with path.open("ab") as file:
+                file.write(b"b" * 500_000)
+        else:
+            os.truncate(path, 1_000_000)
+        changed.set()
+        counts.append(await sending)
+        await stream.send(b"|end")
+
+    async with asyncnet.tcp.Server(give, ssl=authority.server_context() if tls else None) as server:
+        client = asyncnet.tcp.Client("127.0.0.1", server.port, ssl=authority.client_context() if tls else None)
+        async with client as stream:
+            await changed.wait()
+            data = b"".join([chunk async for chunk in stream])
+    assert data.endswith(b"|end")
+    assert len(data) - 4 == counts[0]
+    if change == "grows":
+        assert counts[0] == 3_500_000
+    else:
+        assert 1_000_000 <= counts[0] < 3_000_000
+
+
+# ---- backpressure
+
+
+async def test_a_cancelled_sender_has_queued_all_or_none_and_the_others_go_on() -> None:
+    """Ten senders wait for a peer that does not read; every other one is cancelled."""
+    async with connected() as (stream, peer):
+        peer.setblocking(False)
+        first = asyncio.create_task(stream.send(b"." * 8_000_000, timeout=None))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not first.done()
+        senders = [asyncio.create_task(stream.send(b"%d" % number * 1_000, timeout=None)) for number in range(10)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        for number in range(0, 10, 2):
+            senders[number].cancel()
+        results = asyncio.gather(*senders, return_exceptions=True)
+        data = bytearray()
+        loop = asyncio.get_running_loop()
+        while len(data) < 8_005_000:
+            data += await loop.sock_recv(peer, 1_000_000)
+        await first
+        assert [isinstance(result, asyncio.CancelledError) for result in await results] == [True, False] * 5
+        assert data[8_000_000:] == b"".join(b"%d" % number * 1_000 for number in range(1, 10, 2))
+        assert stream.bytes_sent == len(data)
+        # The one who is cancelled in the middle of a wait for what was queued has sent all of it.
+        last = asyncio.create_task(stream.send(b"!" * 8_000_000, timeout=None))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        last.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await last
+        while len(data) < 16_005_000:
+            data += await loop.sock_recv(peer, 1_000_000)
+        assert data[8_005_000:] == b"!" * 8_000_000
