@@ -230,6 +230,29 @@ async def test_an_answer_before_the_body_is_sent_ends_the_upload():
             assert client.stats.open == 0  # that connection is of no use any more
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_reset_ends_an_upload_that_never_waits(streamed):
+    sent = 0
+
+    async def pieces():
+        nonlocal sent
+        while sent < 16_000:
+            sent += 1
+            yield b"x" * 65536
+
+    async def script(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        testing.reset(writer)
+
+    with testing.HTTPServer(script=script) as server:
+        async with testing.no_leaks(), http.Client(base_url=server.url()) as client:
+            with pytest.raises(asyncnet.ConnectionLost) as caught:
+                await client.request("POST", "/", data=pieces() if streamed else bytes(100_000_000), timeout=20)
+            assert caught.value.maybe_done
+            assert sent < 16_000  # not all of it went into the void
+            assert client.stats.open == 0
+
+
 async def test_redirects_and_bodies():
     routes = {
         "/307": testing.Response(307, {"Location": "/"}),

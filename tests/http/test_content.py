@@ -101,6 +101,35 @@ def test_zstd_frames():
     assert undo(("zstd",), zstd.compress(b"a") + zstd.compress(b"b")) == b"ab"
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_members_without_content_are_a_bomb_of_their_own(coding):
+    empty = PACKERS[coding](b"")
+    few, many = empty * 1000 + PACKERS[coding](TEXT), empty * 60_000
+    assert undo((coding,), few) == TEXT
+    with pytest.raises(LimitExceeded, match="members"):
+        undo((coding,), many)
+    with pytest.raises(LimitExceeded, match="members"):
+        undo((coding, "gzip"), gzip.compress(many))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_many_members_that_hold_something(coding):
+    block = PACKERS[coding](bytes(range(100)))
+    assert undo((coding,), block * 15_000) == bytes(range(100)) * 15_000
+
+
+def test_layers_within_are_bounded_too():
+    # The inner one gives nothing at all: a file name without end (RFC 1952 section 2.3).
+    endless = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 30_000_000
+    decoder = ContentDecoder(("gzip", "br"), max_bytes=1_000_000, max_ratio=None)
+    with pytest.raises(LimitExceeded, match="max_bytes"):
+        list(decoder.feed(PACKERS["br"](endless)))
+    decoder = ContentDecoder(("gzip", "br"), max_ratio=None)
+    pieces = list(decoder.feed(PACKERS["br"](endless)))
+    assert len(pieces) >= 30_000_000 // (2 * PIECE)  # the caller has a turn in between
+    assert not any(pieces)
+
+
 def test_zstd_windows_larger_than_the_standard_asks_for_are_refused():
     options = {zstd.CompressionParameter.window_log: 27, zstd.CompressionParameter.compression_level: 1}
     packer = zstd.ZstdCompressor(options=options)

@@ -258,6 +258,29 @@ async def test_what_is_not_idempotent_is_not_repeated():
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("fault", [{"cut_at": 50}, {"stall_at": 50}])
+async def test_what_is_not_idempotent_is_not_repeated_when_its_answer_is_cut(fault):
+    with testing.HTTPServer({"/": testing.Response(body=b"x" * 100, **fault)}) as server:
+        async with http.Client() as client:
+            with pytest.raises((asyncnet.ConnectionLost, asyncnet.OperationTimeout)) as caught:
+                await client.request("POST", server.url(), data=b"x", timeout=0.3 if "stall_at" in fault else 10)
+        assert caught.value.maybe_done
+        assert caught.value.phase == "transfer"
+        assert len(server.requests) == 1
+
+
+async def test_what_was_posted_before_a_redirect_may_have_been_done():
+    routes = {"/form": testing.Response(303, {"Location": "/done"}), "/done": testing.Raw(b"")}
+    with testing.HTTPServer(routes) as server:
+        async with http.Client(base_url=server.url(), retries=0) as client:
+            with pytest.raises(asyncnet.ConnectionLost) as caught:
+                await client.request("POST", "/form", data=b"x")
+            assert caught.value.maybe_done
+            with pytest.raises(asyncnet.ConnectionLost) as caught:
+                await client.request("GET", "/done")
+            assert not caught.value.maybe_done
+
+
 async def test_a_timeout_of_a_post_may_have_been_done():
     with testing.HTTPServer({"/": testing.Response(stall_at=0, body=b"x", delay=60)}) as server:
         async with http.Client() as client:

@@ -65,6 +65,18 @@ def test_cut_markup_ends_quietly(text):
     find_title(text)
 
 
+@pytest.mark.parametrize(
+    ("reference", "character"),
+    [("&#" + "9" * 5000 + ";", "\ufffd"), ("&#" + "0" * 5000 + "65;", "A"), ("&#x" + "0" * 5000 + "41;", "A"),
+     ("&#X" + "f" * 5000 + ";", "\ufffd"), ("&#0;", "\ufffd"),
+     ("&#128512;", "\U0001f600"), ("&#" + "9" * 30, "\ufffd")],
+    ids=["huge", "zeros", "hexadecimal zeros", "huge hexadecimal", "nul", "plain", "unclosed"],
+)  # fmt: skip
+def test_character_references_of_any_length(reference, character):
+    assert find_title(f"<title>a{reference}</title>") == f"a{character}"
+    assert find_links(f'<a href="/a{reference}">')[1] == (f"/a{character}",)
+
+
 def test_an_unclosed_attribute_reaches_to_the_end():
     assert find_links("<a href='x")[1] == ("x",)
     assert find_links('<a href="x')[1] == ("x",)

@@ -27,6 +27,7 @@ __all__ = ["AiohttpWire"]
 
 RECEIVE_BUFFER = 256 * 1024  # bytes received at once
 MAX_INFORMATIONAL = 32
+_TURN = 16  # pieces of a body written before others have a turn
 _DRAIN_ABOVE = 64 * 1024  # bytes: larger bodies are written piece by piece
 
 
@@ -110,13 +111,16 @@ class AiohttpConnection:
         raise ProtocolError(f"more than {MAX_INFORMATIONAL} informational responses", phase="request")
 
     async def _write_body(self, body: bytes | AsyncIterator[bytes], chunked: bool) -> None:
-        handler = self._handler
+        handler, count = self._handler, 0
         async with contextlib.aclosing(_pieces(body)) as pieces:
             async for piece in pieces:
-                if handler.transport is None:
+                if handler.transport is None or handler.transport.is_closing():
                     return  # the reader of the response learns why
                 handler.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 await handler._drain_helper()
+                count += 1
+                if count % _TURN == 0:
+                    await asyncio.sleep(0)  # neither the body nor the kernel may ever have made us wait
         if chunked and handler.transport is not None:
             handler.transport.write(b"0\r\n\r\n")
 

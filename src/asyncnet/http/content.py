@@ -22,6 +22,9 @@ PIECE = 256 * 1024  # bytes that a layer gives at once; brotli may go on to twic
 MAX_LAYERS = 5
 MAX_RATIO = 400  # decoded bytes for each byte on the wire ...
 RATIO_FLOOR = 1024 * 1024  # ... minded only beyond this many: a short page of blanks is no attack
+MAX_MEMBERS = 10_000  # gzip members or zstd frames, one after the other, ...
+MEMBER_BYTES = 64  # ... and one more for so many bytes of content: to begin one costs time, and it may be empty
+_SLICE = 16 * 1024  # bytes given to a decompressor at once: what it leaves is copied for each member
 _WINDOW_LOG_MAX = 23  # RFC 9659: the zstd content coding needs no window over 8 MiB
 
 # Seen from servers in the place of a coding; they say that there is none.
@@ -35,6 +38,24 @@ class _Layer(Protocol):
     def feed(self, data: bytes) -> Iterator[bytes]: ...
 
 
+def _slices(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + _SLICE] for start in range(0, len(data), _SLICE))
+
+
+class _Members:
+    """Counts what one coding has one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._begun = 0
+        self.produced = 0
+
+    def begin(self) -> None:
+        self._begun += 1
+        if self._begun > MAX_MEMBERS + self.produced // MEMBER_BYTES:
+            raise LimitExceeded(f"{self._begun} members of {self._name} hold {self.produced} bytes: a bomb")
+
+
 class _Zlib:
     """gzip with one or more members (RFC 1952), zlib (RFC 1950), or raw deflate (RFC 1951)."""
 
@@ -42,9 +63,14 @@ class _Zlib:
         self._name = name
         self._head = b""
         self._engine = zlib.decompressobj(31) if name == "gzip" else None
+        self._members = _Members(name)
         self.complete = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        for part in _slices(data):
+            yield from self._feed(part)
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         if self._engine is None:
             self._head += data
             if len(self._head) < 2:
@@ -61,6 +87,7 @@ class _Zlib:
             try:
                 piece = self._engine.decompress(data, PIECE)
                 while piece:
+                    self._members.produced += len(piece)
                     yield piece
                     piece = self._engine.decompress(self._engine.unconsumed_tail, PIECE)
             except zlib.error as error:
@@ -72,6 +99,7 @@ class _Zlib:
         if self._name == "gzip":
             if not data.strip(b"\0"):  # padding to a block size, as tapes and some proxies add it
                 return b""
+            self._members.begin()
             self._engine = zlib.decompressobj(31)
             self.complete = False
             return data
@@ -107,15 +135,22 @@ class _Zstd:
         self._new: Callable[[], Any] = functools.partial(module.ZstdDecompressor, options=options)
         self._error: type[Exception] = module.ZstdError
         self._engine = self._new()
+        self._members = _Members("zstd")
         self.complete = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        for part in _slices(data):
+            yield from self._feed(part)
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self.complete:
+                self._members.begin()
                 self._engine, self.complete = self._new(), False
             try:
                 piece = self._engine.decompress(data, PIECE)
                 while piece:
+                    self._members.produced += len(piece)
                     yield piece
                     if self._engine.eof or self._engine.needs_input:
                         break
@@ -205,6 +240,8 @@ class ContentDecoder:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what the next received bytes decode to, in pieces of at most 512 KiB.
 
+        A piece may be empty: there is more to do, and the caller may want to do something else before.
+
         Raises:
             LimitExceeded: more than ``max_bytes``, or a ratio beyond ``max_ratio``.
             ProtocolError: the data is corrupt.
@@ -220,10 +257,15 @@ class ContentDecoder:
             self._produced[depth] += len(piece)
             self._check(depth)
             yield from self._through(depth + 1, piece)
+            if depth + 1 < len(self._layers):
+                yield b""
 
     def _check(self, depth: int) -> None:
         produced = self._produced[depth]
-        if self._max_bytes is not None and produced > self._max_bytes and depth == len(self._layers) - 1:
+        limit = self._max_bytes
+        if limit is not None and depth + 1 < len(self._layers):
+            limit += limit + _SLICE  # what is packed again is rarely larger than what it holds
+        if limit is not None and produced > limit:
             raise LimitExceeded(f"the content decodes to more than max_bytes={self._max_bytes}")
         if self._max_ratio is not None and produced > max(RATIO_FLOOR, self._max_ratio * self.received):
             raise LimitExceeded(

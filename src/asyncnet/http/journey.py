@@ -88,6 +88,7 @@ class Journey:
         self._fresh = False  # whether to take no connection that was used before
         self._challenged = False
         self._written = False
+        self._acted = False  # whether a redirect has answered what is not to be repeated
         self._stale = False  # whether the failure was that of an idle connection
         self._started = operation.started
 
@@ -99,6 +100,7 @@ class Journey:
                 if (response.status < 300 and not response._sets_cookies) or not await self._goes_on(response):
                     response.attempts = (*self._attempts, self._attempt(""))
                     value = await consume(response)
+                    self._operation.maybe_done = False
                     self._engine.budget.succeeded(self._url.origin)
                     return value
             except AsyncNetError as error:
@@ -132,15 +134,15 @@ class Journey:
         unsafe = self._method not in _SAFE
         try:
             with operation.span("request", method=self._method, url=self._text, reused=lease.reused):
-                operation.maybe_done = unsafe
+                operation.maybe_done = unsafe or self._acted
                 if request.idle_timeout is None or body is not None:  # an upload may well take longer
                     answer = await lease.connection.exchange(wire_request)
                 else:
                     answer = await self._exchange(lease.connection, wire_request, request.idle_timeout)
-                operation.maybe_done = False
+                self._written = True  # also for what may yet happen to the content
         except BaseException as error:
             self._written = lease.connection.written
-            operation.maybe_done = unsafe and self._written
+            operation.maybe_done = self._acted or (unsafe and self._written)
             if (
                 isinstance(error, ConnectionLost)
                 and lease.reused
@@ -261,6 +263,7 @@ class Journey:
                 f"redirected with {response.status}, but a streamed body cannot be sent again", phase="redirect"
             )
         self._attempts.append(self._attempt(str(response.status)))
+        self._acted = self._acted or redirect.method != self._method
         self._url, self._text, self._method = redirect.url, str(redirect.url), redirect.method
         if not redirect.keep_body:
             self._body = None

@@ -57,13 +57,22 @@ def _attributes(text: str, position: int) -> tuple[dict[str, str], int]:
     while (match := _ATTRIBUTE.match(text, position)) is not None:
         name, *values = match.groups()
         value = next((value for value in values if value is not None), "")
-        attributes.setdefault(name.lower(), html.unescape(value) if "&" in value else value)
+        attributes.setdefault(name.lower(), _unescape(value) if "&" in value else value)
         position = match.end()
     # Here stands ">" or the end, or something that no attribute can begin with, such as a lone "=".
     space = _SPACE.match(text, position)
     position = space.end() if space else position
     end = text.find(">", position)
     return attributes, len(text) if end < 0 else end + 1
+
+
+_ZEROS = re.compile(r"(&#[xX]?)0{8,}+")
+_HUGE = re.compile(r"&#[0-9]{20,}+;?")
+
+
+def _unescape(text: str) -> str:
+    """As `html.unescape`, which raises for decimal numbers of more than 4,300 digits."""
+    return html.unescape(_HUGE.sub("\ufffd", _ZEROS.sub(r"\g<1>0", text)))
 
 
 def _end_tag(text: str, name: str, position: int) -> int:
@@ -76,7 +85,7 @@ def find_title(text: str) -> str | None:
     """The content of the first ``<title>``, white space collapsed; ``None`` if there is none."""
     for name, _, raw in tags(text):
         if name == "title":
-            return " ".join(html.unescape(raw).split())
+            return " ".join(_unescape(raw).split())
         if name == "svg":  # its own <title> is not the page's
             return None
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Response"]
 
+_BURST = 16  # pieces decoded before others have a turn
 _DRAIN = 64 * 1024  # bytes read to keep a connection whose response is not wanted
 
 
@@ -40,8 +42,8 @@ class Response:
     """
 
     __slots__ = (
-        "_coded", "_decoder", "_direct", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size",
-        "_wire", "attempts", "headers", "history", "reason", "status", "url",
+        "_burst", "_coded", "_decoder", "_direct", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces",
+        "_size", "_wire", "attempts", "headers", "history", "reason", "status", "url",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,7 @@ class Response:
         self._max_bytes = max_bytes
         self._decoder: ContentDecoder | None = None
         self._pieces: Iterator[bytes] | None = None
+        self._burst = 0  # pieces decoded
         self._size = 0
         self._pace: Pace | None = None
         self._coded = wire.coded
@@ -219,9 +222,12 @@ class Response:
             self._decoder = ContentDecoder(parse_codings(self.headers["Content-Encoding"]), max_bytes=self._max_bytes)
         while True:
             if self._pieces is not None:
-                piece = next(self._pieces, b"")
-                if piece:
-                    return piece
+                for piece in self._pieces:
+                    self._burst += 1
+                    if self._burst % _BURST == 0:
+                        await asyncio.sleep(0)  # little that was received may be much to decode
+                    if piece:
+                        return piece
             data = await self._wire.receive()
             if not data:
                 self._decoder.finish()
