@@ -104,7 +104,7 @@ def test_zstd_frames():
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_members_without_content_are_a_bomb_of_their_own(coding):
     empty = PACKERS[coding](b"")
-    few, many = empty * 1000 + PACKERS[coding](TEXT), empty * 60_000
+    few, many = empty * 1000 + PACKERS[coding](TEXT), empty * 12_000
     assert undo((coding,), few) == TEXT
     with pytest.raises(LimitExceeded, match="members"):
         undo((coding,), many)
@@ -115,7 +115,7 @@ def test_members_without_content_are_a_bomb_of_their_own(coding):
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_many_members_that_hold_something(coding):
     block = PACKERS[coding](bytes(range(100)))
-    assert undo((coding,), block * 15_000) == bytes(range(100)) * 15_000
+    assert undo((coding,), block * 5_000) == bytes(range(100)) * 5_000
 
 
 def test_layers_within_are_bounded_too():
