@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email
 import email.policy
 import os
@@ -48,7 +49,7 @@ keep:
 begin transports
 keep:
   driver = appendfile
-  directory = FOLDER/mail
+  directory = FOLDER/MAILBOX
   maildir_format
   user = Debian-exim
 begin authenticators
@@ -65,17 +66,22 @@ login:
 """
 
 
-@pytest.fixture(scope="module")
-def exim(folder, pki) -> Iterator[SimpleNamespace]:
+@contextlib.contextmanager
+def exim_in(folder: Path, pki: SimpleNamespace, *, mailbox: str = "mail") -> Iterator[SimpleNamespace]:
+    """Exim for example.org, which keeps what it takes in the maildir ``mailbox``, a path of its own configuration."""
     path = program("exim4")
     if os.geteuid() != 0:
         absent("exim4 has to be started by root")
     for name in ("spool", "mail"):
         (folder / name).mkdir()
-    for name in ("", "spool", "mail", "key.pem"):
+    for name in ("", "spool", "mail"):
         shutil.chown(folder / name, USER)
+    shutil.chown(pki.key, USER)
     port, smtps = free_port(), free_port()
-    words = {"FOLDER": folder, "PORT": port, "SMTPS": smtps, "CERTIFICATE": pki.certificate, "KEY": pki.key}
+    words = {
+        "MAILBOX": mailbox, "FOLDER": folder, "PORT": port, "SMTPS": smtps, "CERTIFICATE": pki.certificate,
+        "KEY": pki.key,
+    }  # fmt: skip
     config = folder / "exim.conf"
     text = CONFIG
     for word, value in words.items():
@@ -83,6 +89,12 @@ def exim(folder, pki) -> Iterator[SimpleNamespace]:
     config.write_text(text)
     with running([path, "-bdf", "-C", str(config)], port, smtps, folder=folder):
         yield SimpleNamespace(port=port, smtps=smtps, mail=folder / "mail")
+
+
+@pytest.fixture(scope="module")
+def exim(folder, pki) -> Iterator[SimpleNamespace]:
+    with exim_in(folder, pki) as server:
+        yield server
 
 
 async def stored(mail: Path, subject: str) -> EmailMessage:
@@ -106,9 +118,7 @@ def letter(subject: str, **options) -> EmailMessage:
 async def test_starttls_with_a_login(exim, dialer, request):
     subject = f"starttls {request.node.name}"
     message = letter(subject, attachments=[("data.bin", bytes(range(256)) * 40)], bcc="eve@example.org")
-    report = await asyncnet.smtp.send(
-        message, "localhost", exim.port, username="ann", password="secret", dialer=dialer
-    )
+    report = await asyncnet.smtp.send(message, "localhost", exim.port, username="ann", password="secret", dialer=dialer)
     assert report.accepted == ("bob@example.org", "eve@example.org")
     assert report.refused == {}
     kept = await stored(exim.mail, subject)
@@ -131,9 +141,7 @@ async def test_tls_from_the_first_byte(exim, dialer, request):
 
 async def test_several_messages_over_one_connection(exim, dialer, request):
     subjects = [f"{number} {request.node.name}" for number in range(5)]
-    async with asyncnet.smtp.Client(
-        "localhost", exim.port, username="ann", password="secret", dialer=dialer
-    ) as client:
+    async with asyncnet.smtp.Client("localhost", exim.port, username="ann", password="secret", dialer=dialer) as client:
         for subject in subjects:
             await client.send(letter(subject))
     for subject in subjects:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import asyncnet
+from asyncnet import testing
 from tests.interop.conftest import absent, free_port, program, running
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("dovecot")]
@@ -26,17 +29,22 @@ ssl_cert = <CERTIFICATE
 ssl_key = <KEY
 disable_plaintext_auth = yes
 auth_failure_delay = 0
-auth_mechanisms = plain
+auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer
 login_trusted_networks =
-mail_location = maildir:FOLDER/mail/%u
+mail_location = maildir:MAIL/%u
 first_valid_uid = 1
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = FOLDER/oauth2.conf
+}
 passdb {
   driver = static
   args = password=secret
 }
 userdb {
   driver = static
-  args = uid=nobody gid=nogroup home=FOLDER/mail/%u
+  args = uid=OWNER gid=GROUP home=MAIL/%u
 }
 service pop3-login {
   chroot =
@@ -48,6 +56,11 @@ service pop3-login {
     ssl = yes
   }
 }
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 service stats {
   unix_listener stats-writer {
     mode = 0666
@@ -55,23 +68,53 @@ service stats {
 }
 """
 
+# Dovecot asks this address what a token is worth (RFC 7662), with the token at its end.
+OAUTH2 = """
+introspection_mode = get
+introspection_url = http://127.0.0.1:PORT/?token=
+active_attribute = active
+active_value = true
+username_attribute = username
+"""
 
-@pytest.fixture(scope="module")
-def dovecot(folder, pki) -> Iterator[SimpleNamespace]:
+
+@contextlib.contextmanager
+def dovecot_in(
+    folder: Path, pki: SimpleNamespace, *, mail: Path | None = None, owner: str = "nobody", group: str = "nogroup"
+) -> Iterator[SimpleNamespace]:
+    """Dovecot for any user with the password "secret" or the token "fresh"; a maildir for each in ``mail``."""
     path = program("dovecot")
     if not any(Path(place, "pop3").exists() for place in ("/usr/lib/dovecot", "/usr/libexec/dovecot")):
         absent("dovecot has no pop3 (dovecot-pop3d)")
     if os.geteuid() != 0:
         absent("dovecot has to be started by root")
-    port, pop3s = free_port(), free_port()
-    words = {"FOLDER": folder, "POP3S": pop3s, "PORT": port, "CERTIFICATE": pki.certificate, "KEY": pki.key}
+    port, pop3s, mail = free_port(), free_port(), mail or folder / "mail"
+    words = {
+        "FOLDER": folder, "MAIL": mail, "OWNER": owner, "GROUP": group, "POP3S": pop3s, "PORT": port,
+        "CERTIFICATE": pki.certificate, "KEY": pki.key,
+    }  # fmt: skip
     text = CONFIG
     for word, value in words.items():
         text = text.replace(word, str(value))
     config = folder / "dovecot.conf"
     config.write_text(text)
-    with running([path, "-F", "-c", str(config)], port, pop3s, folder=folder):
-        yield SimpleNamespace(port=port, pop3s=pop3s, mail=folder / "mail")
+    with testing.HTTPServer(introspect) as introspection:
+        (folder / "oauth2.conf").write_text(OAUTH2.replace("PORT", str(introspection.port)))
+        with running([path, "-F", "-c", str(config)], port, pop3s, folder=folder):
+            yield SimpleNamespace(port=port, pop3s=pop3s, mail=mail)
+
+
+def introspect(request: testing.Request) -> testing.Response:
+    """Whose token it is: "fresh-ann" is ann's."""
+    word, _, user = request.query["token"][0].partition("-")
+    body = json.dumps({"active": word == "fresh", "username": user})
+    return testing.Response(body=body, headers={"Content-Type": "application/json"}, close=True)
+
+
+@pytest.fixture(scope="module")
+def dovecot(folder, pki) -> Iterator[SimpleNamespace]:
+    with dovecot_in(folder, pki) as server:
+        yield server
 
 
 def message(number: int) -> bytes:
@@ -142,6 +185,32 @@ async def test_a_wrong_password(mailbox, dialer):
             "localhost", mailbox.port, username=mailbox.login["username"], password="guess", dialer=dialer
         )
     assert "guess" not in str(refused.value)
+
+
+@pytest.mark.parametrize("way", ["stls", "tls"])
+@pytest.mark.parametrize("kind", ["a token", "a function that gives one"])
+async def test_a_token(mailbox, dialer, way, kind):
+    user = mailbox.login["username"]
+
+    async def fresh() -> str:
+        return f"fresh-{user}"
+
+    port, ssl = (mailbox.port, None) if way == "stls" else (mailbox.pop3s, True)
+    token = fresh if kind != "a token" else await fresh()
+    with asyncnet.trace() as trace:
+        found = await asyncnet.pop3.fetch(
+            "localhost", port, ssl=ssl, username=user, token=token, limit=1, dialer=dialer
+        )
+    assert found[0]["Subject"] == "nummer ü 60"
+    assert [span.attributes["mechanism"] for span in trace.spans if span.name == "auth"] == ["OAUTHBEARER"]
+    assert "fresh" not in str(trace)
+
+
+async def test_a_stale_token(mailbox, dialer):
+    user = mailbox.login["username"]
+    with pytest.raises(asyncnet.AuthenticationError) as refused:
+        await asyncnet.pop3.fetch("localhost", mailbox.port, username=user, token=f"wilted-{user}", dialer=dialer)
+    assert "wilted" not in str(refused.value)
 
 
 async def test_no_such_message(mailbox, dialer):
