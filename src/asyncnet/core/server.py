@@ -25,6 +25,7 @@ from .address import Endpoint
 from .client import BaseClient
 from .listen import check_listen, listening_sockets
 from .operation import Operation, check_timeout
+from .poller import current_poller
 from .stream import Stream
 
 __all__ = ["Handler", "ServerStats", "StreamServer"]
@@ -118,6 +119,7 @@ class StreamServer(BaseClient):
     async def _open(self, operation: Operation) -> None:
         operation.phase = "listen"
         self._ended = operation.loop.create_future()
+        current_poller()  # now: when descriptors run out, those that are served need it
         self._listeners = await listening_sockets(
             operation, self._host, self._wanted_port, self._path, backlog=self._backlog, reuse_port=self._reuse_port
         )
