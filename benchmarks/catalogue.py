@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import dns, ftp, http, nntp, pop3, smtp, start, tcp, udp
+from . import dns, ftp, http, nntp, pop3, smtp, start, tcp, tls, udp
 from .model import Scenario
 
 __all__ = ["scenarios"]
 
-PROTOCOLS = (start, tcp, udp, dns, http, smtp, ftp, pop3, nntp)
+PROTOCOLS = (start, tcp, tls, udp, dns, http, smtp, ftp, pop3, nntp)
 
 
 def scenarios() -> list[Scenario]:

@@ -10,12 +10,16 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from .memory import peak_bytes, user_bytes
 
-__all__ = ["BulkJob", "DatagramJob", "EchoJob", "Job", "Talk", "pattern"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["BulkJob", "DatagramJob", "EchoJob", "Job", "SendJob", "Talk", "pattern"]
 
 PATTERN_PERIOD = 1048573  # as in peers/common.h
 
@@ -51,6 +55,30 @@ class Job:
     def number(self, name: str) -> int:
         """A setting that is a number; 0 when it is absent."""
         return int(self.settings.get(name, 0))
+
+    @cached_property
+    def client_tls(self) -> ssl.SSLContext | None:
+        """How to trust the other side, where the case says TLS; read it before the clock runs."""
+        if not self.settings.get("tls"):
+            return None
+        import ssl
+
+        from .certificates import AUTHORITY
+
+        return ssl.create_default_context(cafile=str(AUTHORITY))
+
+    @cached_property
+    def server_tls(self) -> ssl.SSLContext | None:
+        """The certificate to serve with, where the case says TLS."""
+        if not self.settings.get("tls"):
+            return None
+        import ssl
+
+        from .certificates import SERVER
+
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(str(SERVER))
+        return context
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the asyncio event loop of the case."""
@@ -171,6 +199,35 @@ class BulkJob(Job):
             raise ValueError(f"received {self.received} of {total} bytes")
         if bytes(self.last) != pattern(total - len(self.last), len(self.last)):
             raise ValueError("the last bytes received are not the last bytes sent")
+
+
+BLOCK = 65536
+
+
+class SendJob(Job):
+    """Send `total` bytes of the pattern on one connection; a client then gets their count, 8 bytes.  Phase: bulk."""
+
+    count = b""  # what the receiver said
+
+    def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
+        super().__init__(settings, loop, port)
+        period = pattern(0, PATTERN_PERIOD)
+        self._blocks = [period[start : start + BLOCK] for start in range(0, PATTERN_PERIOD, BLOCK)]
+
+    def blocks(self) -> Iterator[bytes]:
+        """What to send, one call for each: 64 KiB, now and then a little less."""
+        left = self.number("total")
+        while left:
+            for block in self._blocks:
+                if len(block) >= left:
+                    yield block[:left]
+                    return
+                yield block
+                left -= len(block)
+
+    def check(self) -> None:
+        if (count := int.from_bytes(self.count, "little")) != self.number("total"):
+            raise ValueError(f"the other side received {count} bytes")
 
 
 class DatagramJob(Job):

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from . import certificates
 from .memory import peak_bytes, user_bytes
 from .model import Case, Contender, Sample, WrongResult
 from .peers import program
-from .process import Child, choose_cores, python
+from .process import Child, Cores, choose_cores, python
 
 __all__ = ["AgainstServer", "Message", "UnderFlood", "UnderLoad", "task"]
 
@@ -32,6 +33,13 @@ def task(case: Case, contender: Contender, job: str, port: int, *, reports: bool
     return python("-m", "benchmarks.worker", json.dumps(given))
 
 
+def _prepare(case: Case) -> Cores:
+    """What both sides need before they start; where they run."""
+    if case.settings.get("tls"):
+        certificates.make()
+    return choose_cores()
+
+
 @dataclass(frozen=True, slots=True)
 class AgainstServer:
     """The contender is the client; it measures itself.  The setting "rtt" puts a link with a delay between the two.
@@ -48,7 +56,7 @@ class AgainstServer:
 
     def run(self, case: Case, contender: Contender) -> Sample:
         """One run in fresh processes."""
-        cores = choose_cores()
+        cores = _prepare(case)
         with ExitStack() as stack:
             server = stack.enter_context(Child(self.serve(case), core=cores.other, name="the server"))
             port = server.message("ready")["port"]
@@ -80,7 +88,7 @@ class UnderLoad:
 
     def run(self, case: Case, contender: Contender) -> Sample:
         """One run in fresh processes."""
-        cores = choose_cores()
+        cores = _prepare(case)
         command = task(case, contender, self.job, 0, reports=False)
         with Child(command, core=cores.contender, name=contender.name) as server:
             port = server.message("ready")["port"]
@@ -116,7 +124,7 @@ class UnderFlood:
 
     def run(self, case: Case, contender: Contender) -> Sample:
         """One run in fresh processes."""
-        cores = choose_cores()
+        cores = _prepare(case)
         with Child(task(case, contender, self.job, 0), core=cores.contender, name=contender.name) as server:
             port = server.message("ready")["port"]
             with Child(self.flood(case, port), core=cores.other, name=f"the flood on {contender.name}") as flood:

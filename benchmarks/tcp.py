@@ -1,4 +1,4 @@
-"""TCP: many connections, echoes, bulk receiving; the contender as client and as server."""
+"""TCP: many connections, echoes, bulk; the contender as client and as server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .model import Case, Contender, Goal, Metric, Role, Sample, Scenario, WrongR
 from .peers import HAVE_COMPILER, program
 from .roles import AgainstServer, Message, UnderLoad
 
-__all__ = ["SCENARIOS"]
+__all__ = ["BULK_METRICS", "LATENCY", "PEAK", "SCENARIOS", "bulk_roles", "connections_sample", "echo_roles"]
 
 CONTENDERS = "benchmarks.contenders.tcp_"
 BOTH = ("client", "server")
@@ -20,8 +20,8 @@ PEAK = Metric("peak", "peak MiB", 1 / 2**20)
 LATENCY = (Metric("p50", "p50 ms", 1e3), Metric("p99", "p99 ms", 1e3))
 
 
-def _contenders(work: str = "", *extra: Contender) -> tuple[Contender, ...]:
-    """Everybody who plays both roles; `work` begins the names of the functions ("" or "bulk_")."""
+def _contenders(*extra: Contender, work: str = "", callbacks: bool = True) -> tuple[Contender, ...]:
+    """Everybody who plays both roles; `work` begins the names of the functions ("", "bulk_" or "send_")."""
 
     def one(name: str, module: str, *needs: str, on_asyncio: bool = True, limit: bool = False) -> Contender:
         functions = {role: f"{CONTENDERS}{module}:{work}{role}" for role in BOTH}
@@ -31,7 +31,7 @@ def _contenders(work: str = "", *extra: Contender) -> tuple[Contender, ...]:
         one("asyncnet", "asyncnet", "asyncnet.tcp"),
         *extra,
         one("asyncio streams", "asyncio"),
-        one("asyncio Protocol", "protocol"),
+        *((one("asyncio Protocol", "protocol"),) if callbacks else ()),
         one("anyio", "anyio", "anyio"),
         one("trio", "trio", "trio", on_asyncio=False),
         one("Twisted", "twisted", "twisted", on_asyncio=False),
@@ -39,18 +39,26 @@ def _contenders(work: str = "", *extra: Contender) -> tuple[Contender, ...]:
     )
 
 
+def _side(case: Case, name: str, *arguments: object) -> list[str]:
+    """The other side's program, or its counterpart that speaks TLS."""
+    if not case.settings.get("tls"):
+        return program(name, *arguments)
+    words = ("serve",) if name == "serve" else ()
+    return program("tls", *words, *arguments, compiled=False)
+
+
 # --- echoes: opened, echoed on, closed ------------------------------------------------------------
 
 
-def _echo_roles(sample: Callable[[Case, Message], Sample]) -> dict[str, Role]:
+def echo_roles(sample: Callable[[Case, Message], Sample]) -> dict[str, Role]:
     """Both roles of the echo scenarios, for a function that makes the sample of a report."""
 
     def serve(case: Case) -> list[str]:
-        return program("serve", "echo", 0)
+        return _side(case, "serve", "echo", 0)
 
     def load(case: Case, port: int, pid: int) -> list[str]:
         names = ("connections", "messages", "warm", "size", "cycles", "batch", "hold")
-        return program("load", "echo", port, pid, *(case.settings.get(name, 0) for name in names))
+        return _side(case, "load", "echo", port, pid, *(case.settings.get(name, 0) for name in names))
 
     def judge(case: Case, report: Message, counted: Message) -> Sample:
         number = case.number
@@ -72,7 +80,7 @@ def _sample(report: Message, timed: tuple[str, ...], operations: int) -> dict[st
     return sample | {name: report[name] for name in ("p50", "p99") if name in report}
 
 
-def _connections(case: Case, report: Message) -> Sample:
+def connections_sample(case: Case, report: Message) -> Sample:
     opened = case.number("connections") * case.number("cycles")
     sample = _sample(report, ("open", "echo", "close"), opened)
     sample["echo_rate"] = opened * case.number("messages") / report["phases"]["echo"]["wall"]
@@ -101,7 +109,7 @@ CONNECTIONS = Scenario(
     name="tcp-connections",
     summary="connections opened all at once, each echoed on ten times (64 B), all closed",
     operation="connection",
-    roles=_echo_roles(_connections),
+    roles=echo_roles(connections_sample),
     grid=(
         {"connections": 100, "messages": 10, "size": 64, "warm": 0, "cycles": 10},
         {"connections": 1000, "messages": 10, "size": 64, "warm": 0, "cycles": 2},
@@ -121,7 +129,7 @@ ECHO = Scenario(
     name="tcp-echo",
     summary="64 B echoes on 100 connections that are open already",
     operation="echo",
-    roles=_echo_roles(_echoes),
+    roles=echo_roles(_echoes),
     grid=({"connections": 100, "messages": 300, "size": 64, "warm": 20, "cycles": 1},),
     contenders=_contenders(),
     metrics=(RATE, Metric("cpu", "CPU µs/echo", 1e6, compared=True), *LATENCY, PEAK),
@@ -142,7 +150,7 @@ MANY = Scenario(
     name="tcp-10k",
     summary="10,000 connections: what opening costs, what holding costs, echoes on all of them",
     operation="echo",
-    roles=_echo_roles(_many),
+    roles=echo_roles(_many),
     grid=(
         {"connections": 10_000, "messages": 10, "size": 64, "warm": 0, "cycles": 1}
         | {"batch": 500, "hold": 1, "memory": 1},
@@ -167,45 +175,60 @@ MANY = Scenario(
 )
 
 
+PING_PONG = Scenario(
+    name="tcp-ping-pong",
+    summary="64 B echoes on one connection",
+    operation="echo",
+    roles=echo_roles(_echoes),
+    grid=({"connections": 1, "messages": 5000, "size": 64, "warm": 100, "cycles": 1},),
+    contenders=_contenders(),
+    metrics=(Metric("cpu", "CPU µs/echo", 1e6), RATE, *LATENCY, PEAK),
+    notes="The two sides wait for each other: what differs is the CPU time, not the rate.",
+)
+
 # --- bulk -----------------------------------------------------------------------------------------
 
+RECEIVING, SENDING = "receive", "send"
 
-def _bulk_roles() -> dict[str, Role]:
-    """Receiving in bulk: the client from a fixed source, the server from a fixed sender."""
+
+def bulk_roles(way: str) -> dict[str, Role]:
+    """One connection full of the pattern; which way is seen from the contender."""
 
     def serve(case: Case) -> list[str]:
-        return program("serve", "source", case.number("total"))
+        return _side(case, "serve", "source" if way == RECEIVING else "sink", case.number("total"))
 
     def load(case: Case, port: int, pid: int) -> list[str]:
-        return program("load", "push", port, pid, case.number("total"))
+        return _side(case, "load", "push" if way == RECEIVING else "pull", port, pid, case.number("total"))
 
     def sample(case: Case, report: Message) -> Sample:
         return _sample(report, ("bulk",), case.number("total"))
 
     def judge(case: Case, report: Message, counted: Message) -> Sample:
         if counted["bytes"] != case.number("total"):
-            raise WrongResult(f"the source sent {counted['bytes']} bytes instead of {case.number('total')}")
+            raise WrongResult(f"the server counted {counted['bytes']} bytes instead of {case.number('total')}")
         return sample(case, report)
 
-    job = "benchmarks.job:BulkJob"
+    job = "benchmarks.job:BulkJob" if way == RECEIVING else "benchmarks.job:SendJob"
     return {"client": AgainstServer(job, serve, judge), "server": UnderLoad(job, load, sample)}
 
 
-BULK = Scenario(
+BULK_METRICS = (
+    Metric("rate", "GB/s", 1e-9, more_is_better=True),
+    Metric("cpu", "CPU ms/GB", 1e12, compared=True),
+    PEAK,
+)
+
+RECEIVE = Scenario(
     name="tcp-bulk-receive",
     summary="512 MiB received on one connection",
     operation="byte",
-    roles=_bulk_roles(),
+    roles=bulk_roles(RECEIVING),
     grid=({"total": 512 << 20},),
     contenders=_contenders(
-        "bulk_",
         Contender("asyncnet receive_into", {"client": f"{CONTENDERS}asyncnet:bulk_client_into"}, ("asyncnet.tcp",)),
+        work="bulk_",
     ),
-    metrics=(
-        Metric("rate", "GB/s", 1e-9, more_is_better=True),
-        Metric("cpu", "CPU ms/GB", 1e12, compared=True),
-        PEAK,
-    ),
+    metrics=BULK_METRICS,
     heaps=("fresh", "used"),
     goals=(
         Goal("asyncio streams", 1.1, 1.5, when=USED),
@@ -216,4 +239,15 @@ BULK = Scenario(
     ),
 )
 
-SCENARIOS = (CONNECTIONS, ECHO, MANY, BULK)
+SEND = Scenario(
+    name="tcp-bulk-send",
+    summary="512 MiB sent on one connection, 64 KiB a call",
+    operation="byte",
+    roles=bulk_roles(SENDING),
+    grid=({"total": 512 << 20},),
+    contenders=_contenders(work="send_", callbacks=False),
+    metrics=(*BULK_METRICS[1::-1], PEAK),
+    notes="The kernel's copying takes most of it: what differs is the CPU time, hardly the rate.",
+)
+
+SCENARIOS = (CONNECTIONS, ECHO, PING_PONG, MANY, RECEIVE, SEND)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSListener
 
-from ..job import BulkJob, EchoJob, Job, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob, Talk
 
 BACKLOG = 4096
 
@@ -17,7 +18,13 @@ def _run(job: Job, main: Callable[[], Awaitable[None]]) -> None:
     anyio.run(main, backend="asyncio", backend_options={"use_uvloop": job.loop == "uvloop"})
 
 
-async def _talk(stream: SocketStream, talk: Talk) -> None:
+async def _connect(job: Job) -> ByteStream:
+    if job.client_tls is None:
+        return await anyio.connect_tcp(job.host, job.port)
+    return await anyio.connect_tcp(job.host, job.port, ssl_context=job.client_tls)
+
+
+async def _talk(stream: ByteStream, talk: Talk) -> None:
     messages, replies, seconds = talk
     for message in messages:
         start = perf_counter()
@@ -31,10 +38,11 @@ async def _talk(stream: SocketStream, talk: Talk) -> None:
 
 async def _client(job: EchoJob) -> None:
     async def connect() -> None:
-        streams.append(await anyio.connect_tcp(job.host, job.port))
+        streams.append(await _connect(job))
 
+    _ = job.client_tls  # made before the clock runs
     for _ in job.cycles:
-        streams: list[SocketStream] = []
+        streams: list[ByteStream] = []
         job.phase("open")
         async with anyio.create_task_group() as group:
             for _ in range(job.connections):
@@ -56,24 +64,19 @@ def client(job: EchoJob) -> None:
     _run(job, lambda: _client(job))
 
 
-async def _echo(stream: SocketStream) -> None:
+async def _echo(stream: ByteStream) -> None:
     async with stream:
         async for chunk in stream:
             await stream.send(chunk)
 
 
-async def _count(stream: SocketStream) -> None:
-    async with stream:
-        total = 0
-        async for chunk in stream:
-            total += len(chunk)
-        await stream.send(total.to_bytes(8, "little"))
-
-
-async def _serve(job: Job, handler: Callable[[SocketStream], Awaitable[None]]) -> None:
+async def _serve(job: Job, handler: Callable[[ByteStream], Awaitable[None]]) -> None:
     listening = await anyio.create_tcp_listener(local_host="127.0.0.1", backlog=BACKLOG)
     job.ready(listening.extra(SocketAttribute.local_port))
-    await listening.serve(handler)
+    if job.server_tls is None:
+        await listening.serve(handler)
+    else:
+        await TLSListener(listening, job.server_tls).serve(handler)
 
 
 def server(job: Job) -> None:
@@ -82,12 +85,23 @@ def server(job: Job) -> None:
 
 
 def bulk_server(job: Job) -> None:
-    """Count what comes, answer the count at the end."""
-    _run(job, lambda: _serve(job, _count))
+    """Count what comes, answer the count when all is there."""
+    whole = job.number("total")
+
+    async def count(stream: ByteStream) -> None:
+        async with stream:
+            total = 0
+            async for chunk in stream:
+                total += len(chunk)
+                if total >= whole:
+                    break
+            await stream.send(total.to_bytes(8, "little"))
+
+    _run(job, lambda: _serve(job, count))
 
 
 async def _bulk_client(job: BulkJob) -> None:
-    async with await anyio.connect_tcp(job.host, job.port) as stream:
+    async with await _connect(job) as stream:
         job.phase("bulk")
         total = 0
         chunk = b""
@@ -100,3 +114,29 @@ async def _bulk_client(job: BulkJob) -> None:
 def bulk_client(job: BulkJob) -> None:
     """Receive everything on one connection."""
     _run(job, lambda: _bulk_client(job))
+
+
+async def _send_client(job: SendJob) -> None:
+    async with await _connect(job) as stream:
+        job.phase("bulk")
+        for block in job.blocks():
+            await stream.send(block)
+        while len(job.count) < 8:
+            job.count += await stream.receive()
+        job.phase("")
+
+
+def send_client(job: SendJob) -> None:
+    """Send everything on one connection, receive the count."""
+    _run(job, lambda: _send_client(job))
+
+
+def send_server(job: SendJob) -> None:
+    """Send everything to whoever comes."""
+
+    async def send(stream: ByteStream) -> None:
+        async with stream:
+            for block in job.blocks():
+                await stream.send(block)
+
+    _run(job, lambda: _serve(job, send))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from asyncnet import tcp
 
-from ..job import BulkJob, EchoJob, Job, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob, Talk
 
 BACKLOG = 4096
 
@@ -25,9 +26,10 @@ async def _talk(stream: tcp.Client, talk: Talk) -> None:
 
 
 async def _client(job: EchoJob) -> None:
+    tls = job.client_tls
     for _ in job.cycles:
         job.phase("open")
-        clients = [tcp.Client(job.host, job.port) for _ in range(job.connections)]
+        clients = [tcp.Client(job.host, job.port, ssl=tls) for _ in range(job.connections)]
         streams = await asyncio.gather(*(client.open() for client in clients))
         for phase in ("warm", "echo"):
             job.phase(phase)
@@ -47,19 +49,19 @@ async def _echo(stream: tcp.Stream) -> None:
         await stream.send(chunk)
 
 
-async def _server(job: Job) -> None:
-    async with tcp.Server(_echo, backlog=BACKLOG) as listening:
+async def _serve(job: Job, handler: Callable[[tcp.Stream], Awaitable[None]]) -> None:
+    async with tcp.Server(handler, backlog=BACKLOG, ssl=job.server_tls) as listening:
         job.ready(listening.port)
         await listening.serve_forever()
 
 
 def server(job: Job) -> None:
     """Serve echoes."""
-    job.run(_server(job))
+    job.run(_serve(job, _echo))
 
 
 async def _bulk_client(job: BulkJob) -> None:
-    async with tcp.Client(job.host, job.port) as stream:
+    async with tcp.Client(job.host, job.port, ssl=job.client_tls) as stream:
         job.phase("bulk")
         total = 0
         chunk = b""
@@ -75,7 +77,7 @@ def bulk_client(job: BulkJob) -> None:
 
 
 async def _bulk_into(job: BulkJob) -> None:
-    async with tcp.Client(job.host, job.port) as stream:
+    async with tcp.Client(job.host, job.port, ssl=job.client_tls) as stream:
         buffer = bytearray(262144)
         job.phase("bulk")
         total = last = 0
@@ -91,19 +93,40 @@ def bulk_client_into(job: BulkJob) -> None:
     job.run(_bulk_into(job))
 
 
-async def _count(stream: tcp.Stream) -> None:
-    total = 0
-    async for chunk in stream:
-        total += len(chunk)
-    await stream.send(total.to_bytes(8, "little"))
-
-
-async def _bulk_server(job: Job) -> None:
-    async with tcp.Server(_count, backlog=BACKLOG) as listening:
-        job.ready(listening.port)
-        await listening.serve_forever()
-
-
 def bulk_server(job: Job) -> None:
-    """Count what comes, answer the count at the end."""
-    job.run(_bulk_server(job))
+    """Count what comes, answer the count when all is there."""
+    whole = job.number("total")
+
+    async def count(stream: tcp.Stream) -> None:
+        total = 0
+        async for chunk in stream:
+            total += len(chunk)
+            if total >= whole:
+                break
+        await stream.send(total.to_bytes(8, "little"))
+
+    job.run(_serve(job, count))
+
+
+async def _send_client(job: SendJob) -> None:
+    async with tcp.Client(job.host, job.port, ssl=job.client_tls) as stream:
+        job.phase("bulk")
+        for block in job.blocks():
+            await stream.send(block)
+        job.count = await stream.receive_exactly(8)
+        job.phase("")
+
+
+def send_client(job: SendJob) -> None:
+    """Send everything on one connection, receive the count."""
+    job.run(_send_client(job))
+
+
+def send_server(job: SendJob) -> None:
+    """Send everything to whoever comes."""
+
+    async def send(stream: tcp.Stream) -> None:
+        for block in job.blocks():
+            await stream.send(block)
+
+    job.run(_serve(job, send))

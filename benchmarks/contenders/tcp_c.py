@@ -27,9 +27,19 @@ def server(job: Job) -> None:
 
 def bulk_client(job: Job) -> None:
     """Receive everything on one connection."""
-    _become("pull", job.port, job.number("total"), name="load")
+    _become("pull", job.port, os.getpid(), job.number("total"), name="load")
 
 
 def bulk_server(job: Job) -> None:
-    """Count what comes, answer the count at the end."""
-    _become("sink", 0, name="serve")
+    """Count what comes, answer the count when all is there."""
+    _become("sink", job.number("total"), name="serve")
+
+
+def send_client(job: Job) -> None:
+    """Send everything on one connection, receive the count."""
+    _become("push", job.port, os.getpid(), job.number("total"), name="load")
+
+
+def send_server(job: Job) -> None:
+    """Send everything to whoever comes."""
+    _become("source", job.number("total"), name="serve")

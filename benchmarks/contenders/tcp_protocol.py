@@ -52,9 +52,10 @@ class _Talker(asyncio.Protocol):
 
 async def _client(job: EchoJob) -> None:
     loop = asyncio.get_running_loop()
+    tls = job.client_tls
     for _ in job.cycles:
         job.phase("open")
-        opening = (loop.create_connection(_Talker, job.host, job.port) for _ in range(job.connections))
+        opening = (loop.create_connection(_Talker, job.host, job.port, ssl=tls) for _ in range(job.connections))
         talkers = [protocol for _, protocol in await asyncio.gather(*opening)]
         for phase in ("warm", "echo"):
             job.phase(phase)
@@ -80,19 +81,23 @@ class _Echo(asyncio.Protocol):
 
 
 class _Count(asyncio.Protocol):
+    def __init__(self, whole: int) -> None:
+        self.whole = whole
+        self.total = 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.total = 0
 
     def data_received(self, data: bytes) -> None:
         self.total += len(data)
-
-    def eof_received(self) -> None:
-        self.transport.write(self.total.to_bytes(8, "little"))
+        if self.total >= self.whole:
+            self.transport.write(self.total.to_bytes(8, "little"))
+            self.transport.close()
 
 
 async def _serve(job: Job, protocol: Callable[[], asyncio.Protocol]) -> None:
-    listening = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=BACKLOG)
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(protocol, "127.0.0.1", 0, backlog=BACKLOG, ssl=job.server_tls)
     job.ready(listening.sockets[0].getsockname()[1])
     await listening.serve_forever()
 
@@ -103,8 +108,8 @@ def server(job: Job) -> None:
 
 
 def bulk_server(job: Job) -> None:
-    """Count what comes, answer the count at the end."""
-    job.run(_serve(job, _Count))
+    """Count what comes, answer the count when all is there."""
+    job.run(_serve(job, lambda: _Count(job.number("total"))))
 
 
 class _Receiver(asyncio.Protocol):
@@ -122,7 +127,7 @@ class _Receiver(asyncio.Protocol):
 
 
 async def _bulk_client(job: BulkJob) -> None:
-    _, receiver = await asyncio.get_running_loop().create_connection(_Receiver, job.host, job.port)
+    _, receiver = await asyncio.get_running_loop().create_connection(_Receiver, job.host, job.port, ssl=job.client_tls)
     job.phase("bulk")
     await receiver.ended
     job.phase("")

@@ -7,12 +7,23 @@ from time import perf_counter
 
 import trio
 
-from ..job import BulkJob, EchoJob, Job, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob, Talk
 
 BACKLOG = 4096
 
 
-async def _talk(stream: trio.SocketStream, talk: Talk) -> None:
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+async def _connect(job: Job) -> Stream:
+    if job.client_tls is None:
+        return await trio.open_tcp_stream(job.host, job.port)
+    stream = await trio.open_ssl_over_tcp_stream(job.host, job.port, ssl_context=job.client_tls)
+    await stream.do_handshake()
+    return stream
+
+
+async def _talk(stream: Stream, talk: Talk) -> None:
     messages, replies, seconds = talk
     for message in messages:
         start = perf_counter()
@@ -26,10 +37,11 @@ async def _talk(stream: trio.SocketStream, talk: Talk) -> None:
 
 async def _client(job: EchoJob) -> None:
     async def connect() -> None:
-        streams.append(await trio.open_tcp_stream(job.host, job.port))
+        streams.append(await _connect(job))
 
+    _ = job.client_tls  # made before the clock runs
     for _ in job.cycles:
-        streams: list[trio.SocketStream] = []
+        streams: list[Stream] = []
         job.phase("open")
         async with trio.open_nursery() as nursery:
             for _ in range(job.connections):
@@ -51,22 +63,19 @@ def client(job: EchoJob) -> None:
     trio.run(_client, job)
 
 
-async def _echo(stream: trio.SocketStream) -> None:
-    async for chunk in stream:
-        await stream.send_all(chunk)
+async def _echo(stream: Stream) -> None:
+    async with stream:
+        async for chunk in stream:
+            await stream.send_all(chunk)
 
 
-async def _count(stream: trio.SocketStream) -> None:
-    total = 0
-    async for chunk in stream:
-        total += len(chunk)
-    await stream.send_all(total.to_bytes(8, "little"))
-
-
-async def _serve(job: Job, handler: Callable[[trio.SocketStream], Awaitable[None]]) -> None:
+async def _serve(job: Job, handler: Callable[[Stream], Awaitable[None]]) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=BACKLOG)
     job.ready(listeners[0].socket.getsockname()[1])
-    await trio.serve_listeners(handler, listeners)
+    if job.server_tls is None:
+        await trio.serve_listeners(handler, listeners)
+    else:
+        await trio.serve_listeners(handler, [trio.SSLListener(one, job.server_tls) for one in listeners])
 
 
 def server(job: Job) -> None:
@@ -75,12 +84,23 @@ def server(job: Job) -> None:
 
 
 def bulk_server(job: Job) -> None:
-    """Count what comes, answer the count at the end."""
-    trio.run(_serve, job, _count)
+    """Count what comes, answer the count when all is there."""
+    whole = job.number("total")
+
+    async def count(stream: Stream) -> None:
+        async with stream:
+            total = 0
+            async for chunk in stream:
+                total += len(chunk)
+                if total >= whole:
+                    break
+            await stream.send_all(total.to_bytes(8, "little"))
+
+    trio.run(_serve, job, count)
 
 
 async def _bulk_client(job: BulkJob) -> None:
-    async with await trio.open_tcp_stream(job.host, job.port) as stream:
+    async with await _connect(job) as stream:
         job.phase("bulk")
         total = 0
         last: bytes | bytearray = b""
@@ -94,3 +114,29 @@ async def _bulk_client(job: BulkJob) -> None:
 def bulk_client(job: BulkJob) -> None:
     """Receive everything on one connection."""
     trio.run(_bulk_client, job)
+
+
+async def _send_client(job: SendJob) -> None:
+    async with await _connect(job) as stream:
+        job.phase("bulk")
+        for block in job.blocks():
+            await stream.send_all(block)
+        while len(job.count) < 8:
+            job.count += await stream.receive_some()
+        job.phase("")
+
+
+def send_client(job: SendJob) -> None:
+    """Send everything on one connection, receive the count."""
+    trio.run(_send_client, job)
+
+
+def send_server(job: SendJob) -> None:
+    """Send everything to whoever comes."""
+
+    async def send(stream: Stream) -> None:
+        async with stream:
+            for block in job.blocks():
+                await stream.send_all(block)
+
+    trio.run(_serve, job, send)

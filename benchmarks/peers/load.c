@@ -1,7 +1,7 @@
 /* load: the client of the stream scenarios, one epoll loop.
  *
  *   load echo PORT PID CONNECTIONS MESSAGES WARM SIZE CYCLES BATCH HOLD
- *   load pull PORT BYTES           receive BYTES bytes of the pattern on one connection
+ *   load pull PORT PID BYTES       receive BYTES bytes of the pattern on one connection
  *   load push PORT PID BYTES       send BYTES bytes of the pattern, half-close, wait for the receiver's count
  *
  * `echo` opens CONNECTIONS, echoes WARM + MESSAGES messages of SIZE bytes one after the other on each of them, all
@@ -179,11 +179,13 @@ static void run_pull(long bytes) {
     static unsigned char buffer[BLOCK];
     unsigned char *pattern = make_pattern();
     int fd = connected();
-    double wall = now(), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = now(), cpu = cpu_of(server);
     long total = 0;
     ssize_t n, last = 0;
     while ((n = read(fd, buffer, BLOCK)) > 0) total += last = n;
-    wall = now() - wall, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    wall = now() - wall;
+    wait_until_quiet(server);
+    cpu = cpu_of(server) - cpu;
     if (total != bytes || memcmp(buffer, pattern + (total - last) % PATTERN_PERIOD, last)) errno = 0, die("pattern");
     print_bulk(wall, cpu, total);
 }
@@ -212,8 +214,8 @@ int main(int argc, char **argv) {
     if (argc < 4) die("load MODE PORT ...");
     target = address("127.0.0.1", atoi(argv[2]));
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (!strcmp(argv[1], "pull")) return run_pull(atol(argv[3])), 0;
     server = atoi(argv[3]);
+    if (!strcmp(argv[1], "pull") && argc == 5) return run_pull(atol(argv[4])), 0;
     if (!strcmp(argv[1], "push") && argc == 5) return run_push(atol(argv[4])), 0;
     if (argc != 11) die("load echo PORT PID CONNECTIONS MESSAGES WARM SIZE CYCLES BATCH HOLD");
     connections = atoi(argv[4]), messages = atoi(argv[5]), warm = atoi(argv[6]), size = atoi(argv[7]);

@@ -1,4 +1,4 @@
-"""The stand-in for load.c: `python -m benchmarks.peers.load echo|push ...`, the same words, the same report."""
+"""The stand-in for load.c: `python -m benchmarks.peers.load echo|push|pull ...`, the same words, the same report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from ..memory import peak_bytes
 from ..ratios import percentile
 from .sides import BLOCK, PATTERN_PERIOD, cpu_of, end_with_runner, pattern_block, say, wait_until_quiet
 
@@ -59,15 +60,15 @@ class Load:
             self.enter("")
         ordered = sorted(self.seconds)
         opened = self.connections * self.cycles
+        peak = (peak_bytes() or 0) // 1024
         say("result", connections=opened, bytes=opened * (self.messages + self.warm) * self.size,
-            phases=self.phases, peak_kib=0, p50=percentile(ordered, 0.5), p99=percentile(ordered, 0.99))  # fmt: skip
+            phases=self.phases, peak_kib=peak, p50=percentile(ordered, 0.5), p99=percentile(ordered, 0.99))  # fmt: skip
 
     def open_all(self) -> list[socket.socket]:
         """Blocking connects return at once on loopback."""
         links = []
         for number in range(self.connections):
-            link = socket.create_connection(("127.0.0.1", self.port))
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link = connected(self.port)
             self.selector.register(link, selectors.EVENT_READ, number)
             links.append(link)
             if self.batch and number % self.batch == self.batch - 1:
@@ -91,7 +92,7 @@ class Load:
         waiting = self.connections
         while waiting:
             for number, link in self.readable():
-                replies[number] += link.recv(self.size - len(replies[number]))
+                replies[number] += self.receive(link, self.size - len(replies[number]))
                 if len(replies[number]) < self.size:
                     continue
                 if keep:
@@ -105,6 +106,10 @@ class Load:
                 else:
                     starts[number] = time.perf_counter()
                     link.sendall(self.message(number, turns[number]))
+
+    def receive(self, link: socket.socket, size: int) -> bytes:
+        """What is there, up to so many bytes."""
+        return link.recv(size)
 
     def readable(self) -> Iterator[tuple[int, socket.socket]]:
         """Those with something to read, and their numbers."""
@@ -126,30 +131,62 @@ class Load:
                 waiting -= 1
 
 
-def push(port: int, pid: int, size: int) -> None:
-    """Send the pattern on one connection, wait for the receiver's count."""
+def connected(port: int) -> socket.socket:
+    """A connection."""
+    link = socket.create_connection(("127.0.0.1", port))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+def push(link: socket.socket, pid: int, size: int) -> None:
+    """Send the pattern, wait for the receiver's count."""
     block = pattern_block()
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        wait_until_quiet(pid)
-        wall, cpu = time.perf_counter(), cpu_of(pid)
-        sent = 0
-        while sent < size:
-            start = sent % PATTERN_PERIOD
-            sent += link.send(block[start : start + min(BLOCK, size - sent)])
+    wait_until_quiet(pid)
+    wall, cpu = time.perf_counter(), cpu_of(pid)
+    sent = 0
+    while sent < size:
+        start = sent % PATTERN_PERIOD
+        sent += link.send(block[start : start + min(BLOCK, size - sent)])
+    if type(link) is socket.socket:  # TLS has no half-close that everybody would survive
         link.shutdown(socket.SHUT_WR)
-        count = int.from_bytes(link.recv(8, socket.MSG_WAITALL), "little")
-        wall = time.perf_counter() - wall
-        wait_until_quiet(pid)
-        cpu = cpu_of(pid) - cpu
-    if count != size:
+    said = b""
+    while len(said) < 8 and (more := link.recv(8 - len(said))):
+        said += more
+    wall = time.perf_counter() - wall
+    wait_until_quiet(pid)
+    cpu = cpu_of(pid) - cpu
+    if (count := int.from_bytes(said, "little")) != size:
         raise SystemExit(f"the receiver counted {count} of {size} bytes")
-    say("result", connections=1, bytes=size, peak_kib=0, phases={"bulk": {"wall": wall, "cpu": cpu}})
+    _report(size, wall, cpu)
+
+
+def pull(link: socket.socket, pid: int, size: int) -> None:
+    """Receive the pattern."""
+    period = pattern_block()
+    buffer = memoryview(bytearray(BLOCK))
+    wall, cpu = time.perf_counter(), cpu_of(pid)
+    total = last = 0
+    while total < size and (last := link.recv_into(buffer)):
+        total += last
+    wall = time.perf_counter() - wall
+    wait_until_quiet(pid)
+    cpu = cpu_of(pid) - cpu
+    start = (total - last) % PATTERN_PERIOD
+    if total != size or buffer[:last] != period[start : start + last]:
+        raise SystemExit(f"pattern: {total} of {size} bytes came, or others")
+    _report(size, wall, cpu)
+
+
+def _report(size: int, wall: float, cpu: float) -> None:
+    peak = (peak_bytes() or 0) // 1024
+    say("result", connections=1, bytes=size, peak_kib=peak, phases={"bulk": {"wall": wall, "cpu": cpu}})
 
 
 if __name__ == "__main__":
     end_with_runner()
     numbers = [int(word) for word in sys.argv[2:]]
-    if sys.argv[1] == "push":
-        push(*numbers)
-    else:
+    if sys.argv[1] == "echo":
         Load(numbers).run()
+    else:
+        with connected(numbers[0]) as link:
+            (push if sys.argv[1] == "push" else pull)(link, *numbers[1:])

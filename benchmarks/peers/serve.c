@@ -2,7 +2,7 @@
  *
  *   echo    sends back what it gets
  *   source  sends BYTES bytes of the pattern to each peer, then half-closes
- *   sink    counts what it gets, answers the count (8 bytes, little-endian) at the end */
+ *   sink    counts what it gets, answers the count (8 bytes, little-endian) when BYTES are there */
 
 #include "common.h"
 
@@ -90,14 +90,13 @@ static void source(int fd) { /* one peer at a time: blocking writes are what kee
 static void sink(int fd) {
     ssize_t got = read(fd, buffer, sizeof buffer);
     if (got < 0 && errno == EAGAIN) return;
-    if (got > 0) {
-        peers[fd].count += got;
-        total += got;
-        return;
-    }
+    if (got <= 0) return drop(fd);
+    peers[fd].count += got;
+    total += got;
+    if (peers[fd].count < source_bytes) return;
+    if (memcmp(buffer, pattern + (peers[fd].count - got) % PATTERN_PERIOD, got)) errno = 0, die("pattern");
     int64_t count = htole64(peers[fd].count);
     if (write(fd, &count, sizeof count) < 0) errno = 0;
-    drop(fd);
 }
 
 static void serve(int fd, uint32_t events) {
@@ -111,7 +110,7 @@ int main(int argc, char **argv) {
     if (argc < 3) die("serve MODE BYTES");
     mode = !strcmp(argv[1], "echo") ? 'e' : !strcmp(argv[1], "source") ? 'o' : 'i';
     source_bytes = atol(argv[2]);
-    if (mode == 'o') pattern = make_pattern();
+    if (mode != 'e') pattern = make_pattern();
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     int listener = bound(SOCK_STREAM, "127.0.0.1", 0);
     if (listen(listener, 4096)) die("listen");

@@ -18,6 +18,7 @@ class Server:
         self.connections = self.bytes = 0
         self.counts: dict[socket.socket, int] = {}
         self.selector = selectors.DefaultSelector()
+        self.pattern = pattern_block() if mode != "echo" else memoryview(b"")
 
     def run(self) -> None:
         """Serve until standard input ends."""
@@ -45,37 +46,51 @@ class Server:
                 return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
-            if self.mode == "source":
-                self._send_pattern(peer)
-                continue
-            self.counts[peer] = 0
-            self.selector.register(peer, selectors.EVENT_READ)
+            self._take(peer)
+
+    def _take(self, peer: socket.socket) -> None:
+        if self.mode == "source":
+            self._send_pattern(peer)
+            return
+        self.counts[peer] = 0
+        self.selector.register(peer, selectors.EVENT_READ)
 
     def _serve(self, peer: socket.socket) -> None:
         data = peer.recv(BLOCK)
         self.bytes += len(data)
         if not data:
-            if self.mode == "sink":
-                peer.sendall(self.counts[peer].to_bytes(8, "little"))
-            del self.counts[peer]
-            self.selector.unregister(peer)
-            peer.close()
+            self._drop(peer)
         elif self.mode == "echo":
             peer.sendall(data)
         else:
-            self.counts[peer] += len(data)
+            self._count(peer, data)
+
+    def _drop(self, peer: socket.socket) -> None:
+        del self.counts[peer]
+        self.selector.unregister(peer)
+        peer.close()
+
+    def _count(self, peer: socket.socket, data: bytes) -> None:
+        start = self.counts[peer] % PATTERN_PERIOD
+        self.counts[peer] += len(data)
+        if self.counts[peer] >= self.size:
+            if data != self.pattern[start : start + len(data)]:
+                raise SystemExit(f"the last {len(data)} bytes are not those of the pattern")
+            peer.sendall(self.counts[peer].to_bytes(8, "little"))
 
     def _send_pattern(self, peer: socket.socket) -> None:
-        block = pattern_block()
         sent = 0
         with peer:
             while sent < self.size:
                 start = sent % PATTERN_PERIOD
-                sent += peer.send(block[start : start + min(BLOCK, self.size - sent)])
+                sent += peer.send(self.pattern[start : start + min(BLOCK, self.size - sent)])
             self.bytes += sent
-            peer.shutdown(socket.SHUT_WR)
-            while peer.recv(BLOCK):
-                pass
+            self._end(peer)
+
+    def _end(self, peer: socket.socket) -> None:
+        peer.shutdown(socket.SHUT_WR)
+        while peer.recv(BLOCK):
+            pass
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import os
 import select
 import signal
 import sys
@@ -65,7 +66,7 @@ def wait_until_quiet(pid: int) -> None:
     while last >= 0 and quiet < 3 and turns < 10_000:
         time.sleep(0.002)
         cpu = cpu_of(pid)
-        quiet = quiet + 1 if _asleep(pid) and cpu - last < 50e-6 else 0
+        quiet = quiet + 1 if (pid == os.getpid() or _asleep(pid)) and cpu - last < 50e-6 else 0
         last = cpu
         turns += 1
 

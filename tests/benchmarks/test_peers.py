@@ -96,7 +96,7 @@ def test_push_sends_the_pattern_and_wants_the_count(compiled: bool) -> None:
 
 
 def test_sink_counts_what_is_pushed(compiled: bool) -> None:
-    with child(compiled, "serve", "sink", 0) as server:
+    with child(compiled, "serve", "sink", BULK) as server:
         port = server.message("ready")["port"]
         with child(compiled, "load", "push", port, server.pid, BULK) as load:
             report = load.message("result")
