@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ftplib
 import hashlib
 import os
 import pwd
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,9 +96,7 @@ async def test_upload_kill_resume_and_compare(vsftpd: SimpleNamespace, dialer: a
 async def test_download_cancelled_and_resumed(vsftpd: SimpleNamespace, dialer: asyncnet.Dialer, tmp_path: Path) -> None:
     async with client(vsftpd, dialer) as ftp:
         began = asyncio.Event()
-        task = asyncio.create_task(
-            ftp.download("/pub/big", tmp_path / "big", progress=lambda done, total: began.set())
-        )
+        task = asyncio.create_task(ftp.download("/pub/big", tmp_path / "big", progress=lambda done, total: began.set()))
         await began.wait()
         task.cancel()
         await asyncio.wait([task])
@@ -102,6 +104,82 @@ async def test_download_cancelled_and_resumed(vsftpd: SimpleNamespace, dialer: a
         got = await ftp.download("/pub/big", tmp_path / "big")
     assert got.path.read_bytes() == BIG
     assert got.resumed_from > 0 or not task.cancelled()
+
+
+# A transfer in a process of its own, which stands still in the middle until it is killed.
+VICTIM = """
+import asyncio, ssl, sys, threading, time
+import asyncnet
+
+port, authority, way, local, remote = sys.argv[1:]
+
+def progress(done, total):
+    if done >= 2_500_000:
+        print("middle", flush=True)
+        threading.Event().wait()
+    time.sleep(0.11)  # progress is told ten times a second: so each time that something moved
+
+async def main():
+    dialer = asyncnet.Dialer(ssl_context=ssl.create_default_context(cafile=authority))
+    async with asyncnet.ftp.Client("localhost", int(port), starttls=True, dialer=dialer) as ftp:
+        if way == "upload":
+            await ftp.upload(local, remote, progress=progress)
+        else:
+            await ftp.download(remote, local, progress=progress)
+
+asyncio.run(main())
+"""
+
+
+async def killed_in_the_middle(vsftpd: SimpleNamespace, pki: SimpleNamespace, way: str, local: Path, name: str) -> None:
+    arguments = ["-c", VICTIM, str(vsftpd.port), str(pki.authority), way, str(local), name]
+    victim = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=subprocess.PIPE)
+    assert victim.stdout is not None
+    said = await victim.stdout.readline()
+    victim.kill()
+    await victim.communicate()
+    assert said == b"middle\n"
+    assert victim.returncode == -signal.SIGKILL
+
+
+async def test_an_upload_whose_process_is_killed(
+    vsftpd: SimpleNamespace, pki: SimpleNamespace, dialer: asyncnet.Dialer, tmp_path: Path
+) -> None:
+    source, name = tmp_path / "source", f"/in/killed-{tmp_path.name}"
+    source.write_bytes(BIG)
+    await killed_in_the_middle(vsftpd, pki, "upload", source, name)
+    async with client(vsftpd, dialer) as ftp:
+        sent = await ftp.upload(source, name, resume=True)
+        assert 0 < sent.resumed_from < len(BIG)
+        assert (sent.size, sent.checked) == (len(BIG), "size")
+        back = await ftp.fetch(name)
+    assert hashlib.sha256(back).digest() == hashlib.sha256(BIG).digest()
+
+
+async def test_a_download_whose_process_is_killed(
+    vsftpd: SimpleNamespace, pki: SimpleNamespace, dialer: asyncnet.Dialer, tmp_path: Path
+) -> None:
+    target = tmp_path / "big"
+    await killed_in_the_middle(vsftpd, pki, "download", target, "/pub/big")
+    assert not target.exists()
+    async with client(vsftpd, dialer) as ftp:
+        got = await ftp.download("/pub/big", target)
+    assert 0 < got.resumed_from < len(BIG)
+    assert hashlib.sha256(target.read_bytes()).digest() == hashlib.sha256(BIG).digest()
+    assert [path.name for path in tmp_path.iterdir()] == ["big"]
+
+
+async def test_a_data_connection_of_its_own_session_is_refused(
+    vsftpd: SimpleNamespace, pki: SimpleNamespace, tmp_path: Path
+) -> None:
+    """That vsftpd does demand the session of the control connection: ftplib, which offers none, gets nothing."""
+
+    with ftplib.FTP_TLS(context=pki.context) as peer:
+        peer.connect("localhost", vsftpd.port, timeout=10)
+        peer.login()
+        peer.prot_p()
+        with pytest.raises((ftplib.Error, OSError)):
+            peer.retrbinary("RETR /pub/readme.txt", lambda block: None)
 
 
 async def test_folders(vsftpd: SimpleNamespace, dialer: asyncnet.Dialer, tmp_path: Path) -> None:
