@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 import asyncnet
@@ -72,3 +74,18 @@ def test_too_long() -> None:
 def test_malformed(header: bytes) -> None:
     with pytest.raises(asyncnet.ProtocolError, match="PROXY"):
         parse_header(header)
+
+
+def test_any_bytes_at_all_are_a_header_or_a_protocol_error() -> None:
+    chance = random.Random(1)
+    starts = [b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n", V1_SIX, FOUR, SIX, b"PROXY UNKNOWN\r\n"]
+    for _ in range(5_000):
+        data = bytearray(chance.choice(starts))
+        for _ in range(chance.randrange(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            length = header_length(data)
+            if length is not None and length <= len(data):
+                parse_header(bytes(data[:length]))
+        except asyncnet.ProtocolError:
+            continue

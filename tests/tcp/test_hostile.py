@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import random
 import socket
+import ssl
 import struct
 
 import pytest
@@ -78,12 +80,15 @@ async def test_endless_line_ends_at_its_limit() -> None:
             limits.append(error)
 
     async with testing.no_leaks(), asyncnet.tcp.Server(line) as server:
+        began = asyncio.get_running_loop().time()
         async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
             with pytest.raises((asyncnet.ConnectionLost, asyncnet.StateError)):
                 while True:
                     await stream.send(b"x" * 65_536, timeout=5)
         await until(server, 0)
         assert len(limits) == 1
+        # A peer is given two seconds to stop, once.
+        assert asyncio.get_running_loop().time() - began < 3.5
 
 
 async def test_peer_that_sends_faster_than_it_is_read_is_made_to_wait() -> None:
@@ -150,20 +155,133 @@ async def test_many_connections_are_held_echoed_on_and_drained() -> None:
         assert server.stats.accepted == count
 
 
-@pytest.mark.parametrize("faults", [{"fragment": 100, "jitter": 0.001}, {"bandwidth": 4_000_000, "latency": 0.005}])
-async def test_hash_in_is_hash_out_through_a_faulty_link(faults: dict[str, float]) -> None:
+async def drip(port: int, data: bytes, dripped: asyncio.Event, count: int = 20) -> int:
+    """Send one byte a turn of 10 ms; how many the server took before it hung up."""
+    taken = 0
+    peers = [connect(port) for _ in range(count)]
+    with contextlib.ExitStack() as stack:
+        for peer in peers:
+            stack.enter_context(peer)
+        for position in range(len(data)):
+            try:
+                for peer in peers:
+                    peer.send(data[position : position + 1])
+            except OSError:
+                break
+            taken += 1
+            dripped.set()
+            await asyncio.sleep(0.01)
+    return taken
+
+
+async def test_a_dripping_line_is_bounded_by_its_timeout_and_never_idle() -> None:
+    async def line(stream: asyncnet.tcp.Stream) -> None:
+        try:
+            await stream.send(await stream.receive_line(1_000, timeout=0.3))
+        except asyncnet.OperationTimeout:
+            stream.abort()
+
+    async with testing.no_leaks(), asyncnet.tcp.Server(line, idle_timeout=0.2) as server:
+        begun = asyncio.Event()
+        dripping = asyncio.create_task(drip(server.port, b"x" * 500, begun))
+        await begun.wait()
+        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"fast\n", timeout=10) == b"fast"
+        assert await dripping < 500
+        await until(server, 0)
+
+
+async def test_a_dripping_handshake_is_bounded_and_honest_peers_are_served() -> None:
+    authority = testing.CertificateAuthority()
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        authority.client_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="127.0.0.1").do_handshake()
+    async with (
+        testing.no_leaks(),
+        asyncnet.tcp.Server(echo, ssl=authority.server_context(), handshake_timeout=0.5) as server,
+    ):
+        begun = asyncio.Event()
+        dripping = asyncio.create_task(drip(server.port, hello.read(), begun))
+        await begun.wait()
+        trust = authority.client_context()
+        answer = await asyncnet.tcp.exchange("127.0.0.1", server.port, b"honest", ssl=trust, timeout=10)
+        assert answer == b"honest"
+        assert await dripping < 200
+        await until(server, 0)
+        assert server.stats.failed_handshakes == 20
+        assert server.stats.failed_handlers == 0
+
+
+async def test_hostile_proxy_headers_end_their_own_connection_only(caplog: pytest.LogCaptureFixture) -> None:
+    served: list[object] = []
+
+    async def tell(stream: asyncnet.tcp.Stream) -> None:
+        served.append(stream.peer)
+        await stream.send(b"served")
+
+    binary = b"\r\n\r\n\x00\r\nQUIT\n"
+    hostile = [
+        b"PROXY TCP4 " + b"1" * 2_000,
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n",
+        b"PROXY TCP4 999.2.3.4 5.6.7.8 1 2\r\n",
+        b"PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 \xb2 2\r\n",
+        b"PROXY \r\n",
+        b"proxy TCP4 1.2.3.4 5.6.7.8 1 2\r\n",
+        b"\x00" * 100,
+        binary + b"\x21\x11\xff\xff",
+        binary + b"\x21\x11\x00\x00",
+        binary + b"\x31\x11\x00\x0c" + bytes(12),
+        binary + b"\x2f\x11\x00\x0c" + bytes(12),
+        binary[:5],
+    ]
+    async with testing.no_leaks(), asyncnet.tcp.Server(tell, proxy_protocol=True, handshake_timeout=0.3) as server:
+        for start in hostile:
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                if not await asyncnet.tcp.exchange("127.0.0.1", server.port, start, timeout=10):
+                    raise EOFError
+        assert served == []
+        header = b"PROXY TCP6 2001:db8::7 2001:db8::1 56324 443\r\n"
+        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, header, timeout=10) == b"served"
+        assert served == [("2001:db8::7", 56324)]
+        assert server.stats.failed_handshakes == len(hostile)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+FAULTS = [
+    {"fragment": 100, "jitter": 0.001},
+    {"bandwidth": 4_000_000, "latency": 0.005},
+    {"fragment": 1_000, "latency": 0.002, "jitter": 0.002, "bandwidth": 8_000_000},
+]
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("faults", FAULTS, ids=["fragments", "throttled", "all"])
+async def test_hash_in_is_hash_out_through_a_faulty_link(faults: dict[str, float], tls: bool) -> None:
     data = random.Random(5).randbytes(300_000)
-    async with asyncnet.tcp.Server(echo) as server:
+    authority = testing.CertificateAuthority()
+    trust = authority.client_context() if tls else None
+    async with asyncnet.tcp.Server(echo, ssl=authority.server_context() if tls else None) as server:
         with testing.FaultyLink("127.0.0.1", server.port, seed=5, **faults) as link:  # type: ignore[arg-type]  # keywords
-            answer = await asyncnet.tcp.exchange(link.host, link.port, data)
+            answer = await asyncnet.tcp.exchange(link.host, link.port, data, ssl=trust)
     assert hashlib.sha256(answer).digest() == hashlib.sha256(data).digest()
 
 
-async def test_reset_at_every_place_is_a_typed_error_or_the_whole() -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("fault", ["reset_at", "truncate_at"])
+async def test_an_end_at_every_place_is_a_typed_error_or_the_whole(fault: str, tls: bool) -> None:
     data = random.Random(6).randbytes(100_000)
-    async with asyncnet.tcp.Server(echo) as server:
-        for at in (1, 50_000, 99_999, 150_000, 199_999):
-            with testing.FaultyLink("127.0.0.1", server.port, reset_at=at) as link:
-                with pytest.raises((asyncnet.ConnectionLost, asyncnet.ConnectError)):
-                    if await asyncnet.tcp.exchange(link.host, link.port, data) == data:
-                        raise asyncnet.ConnectionLost("complete: the reset came behind the last byte")
+    authority = testing.CertificateAuthority()
+    trust = authority.client_context() if tls else None
+    async with asyncnet.tcp.Server(echo, ssl=authority.server_context() if tls else None) as server:
+        for at in (1, 1_000, 50_000, 99_999, 150_000, 199_999):
+            places = {fault: at}
+            with testing.FaultyLink("127.0.0.1", server.port, **places) as link:  # type: ignore[arg-type]  # a keyword
+                exchange = asyncnet.tcp.exchange(link.host, link.port, data, ssl=trust, timeout=20)
+                (outcome,) = await asyncio.gather(exchange, return_exceptions=True)
+            if isinstance(outcome, bytes):
+                # Plain TCP cannot tell a cut from an end: what came is the beginning of what was sent.
+                assert data.startswith(outcome)
+                assert outcome == data or (fault == "truncate_at" and not tls)
+            else:
+                assert isinstance(outcome, asyncnet.ConnectionLost | asyncnet.ConnectError), outcome
+                assert (outcome.protocol, outcome.operation) == ("tcp", "exchange")

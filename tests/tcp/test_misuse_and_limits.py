@@ -244,6 +244,19 @@ async def test_a_file_that_changes_while_it_is_sent(tmp_path: pathlib.Path, tls:
         assert 1_000_000 <= counts[0] < 3_000_000
 
 
+async def test_an_error_in_the_middle_of_a_file_is_one_of_sending_a_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(10_000_000))
+    async with connected() as (stream, peer):
+        sending = asyncio.create_task(stream.send_file(str(path)))
+        while not stream.bytes_sent:
+            await asyncio.sleep(0)
+        peer.close()  # with bytes unread: a reset
+        with pytest.raises(asyncnet.ConnectionLost) as caught:
+            await sending
+        assert caught.value.operation == "send_file"
+
+
 # ---- backpressure
 
 

@@ -333,5 +333,3 @@ async def test_context_of_the_opener_is_not_the_handlers() -> None:
             await ask(server.port, b"")
     assert seen
     assert seen[0] is not mine
-
-

@@ -358,6 +358,7 @@ class StreamServer(BaseClient):
                 async with asyncio.timeout(_LINGER):
                     while await stream.receive():
                         pass
+            wire.eof = True  # that was time enough: closing does not wait for it once more
         await stream.close()
 
     def _forget(self, task: asyncio.Task[None], host: str) -> None:

@@ -11,7 +11,7 @@ from asyncio import Future, get_running_loop
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeAlias
 
-from ..errors import LimitExceeded
+from ..errors import AsyncNetError, LimitExceeded
 from .connection import Connection
 from .direct import Direct
 from .files import open_for_reading
@@ -275,7 +275,11 @@ class Stream(Connection):
                     chunk = await read(262_144 if count is None else min(262_144, count - sent))
                     if not chunk:
                         break
-                    await self.send(chunk, timeout=None)
+                    try:
+                        await self.send(chunk, timeout=None)
+                    except AsyncNetError as error:
+                        error.operation = None  # the whole file's, not one piece's
+                        raise
                     sent += len(chunk)
         return sent
 

@@ -14,7 +14,7 @@ from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..core.stream import Buffer, Stream
 from ..core.target import check_local_address, check_target
 from ..core.tls import check_tls
-from ..errors import LimitExceeded
+from ..errors import AsyncNetError, LimitExceeded
 
 __all__ = ["Client", "exchange"]
 
@@ -145,6 +145,9 @@ async def exchange(
                 answer = await _exchange(stream, data, max_bytes)
                 span.attributes.update(sent=stream.bytes_sent, received=stream.bytes_received)
             await stream.close()
+        except AsyncNetError as error:
+            error.operation = None  # the exchange's own, not the stream's
+            raise
         finally:
             stream.abort()
         return answer
