@@ -93,7 +93,7 @@ class Transport:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
             return
         if count:
             receiver.buffer_updated(count)
@@ -122,7 +122,7 @@ class Transport:
             except (BlockingIOError, InterruptedError):
                 count = 0
             except OSError as error:
-                self._fail(error)
+                self.fail(error)
                 return
             if count == len(data):
                 return
@@ -148,7 +148,7 @@ class Transport:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
             return
         self.queued -= count
         done = 0
@@ -179,7 +179,7 @@ class Transport:
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError as error:  # the peer is gone already
-            self._fail(error)
+            self.fail(error)
 
     # ---- the end
 
@@ -197,9 +197,10 @@ class Transport:
 
     def abort(self) -> None:
         """Close now."""
-        self._fail(None)
+        self.fail(None)
 
-    def _fail(self, error: OSError | None) -> None:
+    def fail(self, error: OSError | None) -> None:
+        """Close now, for that reason; ``None``: because it is wanted."""
         self._closing = True
         if error is not None:
             self._receiver.connection_failed(error)

@@ -20,6 +20,7 @@ import ssl
 import struct
 from collections.abc import Callable
 
+from .direct import Direct
 from .loop_scope import current_scope
 from .tcp_info import unacknowledged
 from .tls import TLSLayer
@@ -79,7 +80,7 @@ class Wire:
     """
 
     __slots__ = (
-        "_buffer", "_chunks", "_closed", "_idle", "_loop", "_read_paused", "_scratch", "_taken",
+        "_buffer", "_chunks", "_closed", "_filling", "_idle", "_loop", "_read_paused", "_scratch", "_taken",
         "_timed_out", "_timer", "_writers", "bytes_sent", "direct", "eof", "failure", "limit", "lost",
         "read_deadline", "reader", "size", "target", "tls", "transport", "write_paused",
     )  # fmt: skip
@@ -106,6 +107,7 @@ class Wire:
         self.write_paused = False
         self.direct = 0
         self._idle: _Idle | None = None
+        self._filling: Direct | None = None
         self._timed_out: Callable[[], Exception] = TimeoutError
         self.transport = Transport(loop, sock, self)
 
@@ -114,6 +116,10 @@ class Wire:
     def buffer_updated(self, nbytes: int) -> None:
         view = self.target
         if view is not self._scratch:
+            if self._filling is not None:
+                self._taken += nbytes
+                self._filling.updated(nbytes)
+                return
             self.target = self._scratch
             self.direct = nbytes
             self._taken += nbytes
@@ -231,6 +237,12 @@ class Wire:
         self.limit = max(READ_AHEAD, size)
         if self._read_paused:
             self._resume_reading_below_limit()
+
+    def go_direct(self) -> Direct:
+        """Everything from here to the end past the chunks (plaintext only)."""
+        begun = self.take(self.size) if self.size else b""
+        self._filling = Direct(self.transport, self.receive_directly, begun, None)
+        return self._filling
 
     def receive_directly(self, view: memoryview | None) -> None:
         """Have the next bytes received into the caller's own memory (plaintext only)."""
@@ -351,6 +363,8 @@ class Wire:
 
     def _end(self) -> None:
         self.eof = True
+        if self._filling is not None:
+            self._filling.lost()
         self.wake_reader()
 
     def _pause_reading(self) -> None:

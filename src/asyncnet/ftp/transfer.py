@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ from ..core.files import acquire_in_file_thread, open_for_reading, run_in_file_t
 from ..core.operation import Operation
 from ..core.pace import Pace
 from ..core.partial import PartFile, Progressed
+from ..core.pour import pour, pour_direct
 from ..core.progress import Progress, Reporter
 from ..core.stream import Stream
 from ..errors import ConnectionLost, LimitExceeded, ProtocolError, StateError
@@ -22,7 +22,7 @@ from .session import Session
 
 __all__ = ["Transfer", "receive_all", "receive_file", "send_all", "send_file"]
 
-_BLOCK = 1_048_576  # bytes that go to the disk at once; another block is received meanwhile
+_BLOCK = 1_048_576  # bytes read from the disk and sent at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,33 +126,27 @@ async def _receive_rest(
     max_bytes: int | None,
     pace: Pace,
 ) -> None:
-    stream = await session.data(operation, "RETR", remote, restart=start)
-    # Two blocks: one is written while the other is received.
-    blocks = [bytearray(_BLOCK), bytearray(_BLOCK)]
-    writing: asyncio.Task[None] | None = None
     received = start
+
+    def moved(count: int) -> None:
+        nonlocal received
+        received += count
+        if max_bytes is not None and received > max_bytes:
+            raise LimitExceeded(f"the file is larger than max_bytes={max_bytes}")
+        reporter.report(received, total)
+
+    stream = await session.data(operation, "RETR", remote, restart=start)
     try:
         with operation.span("transfer") as span:
-            while True:
-                block = blocks[0]
-                count = await _fill(stream, pace, block)
-                received += count
-                if max_bytes is not None and received > max_bytes:
-                    raise LimitExceeded(f"the file is larger than max_bytes={max_bytes}")
-                if writing is not None:
-                    await writing
-                    writing = None
-                if not count:
-                    break
-                piece = memoryview(block)[:count]
-                writing = asyncio.ensure_future(run_in_file_thread(part.append, [piece]))
-                blocks.reverse()
-                reporter.report(received, total)
+            direct = stream._go_direct()
+            if direct is not None:
+                await pour_direct(
+                    direct, pace, part.append, moved, most=None if max_bytes is None else max_bytes - start
+                )
+            await pour(lambda: _next(stream, pace), part.append, moved)  # the end, where all came directly
             span.attributes["received"] = received - start
         await stream.close()
     finally:
-        if writing is not None:
-            await asyncio.wait([writing])
         stream.abort()
     await session.complete(operation)
 
@@ -230,25 +224,6 @@ async def _next(stream: Stream, pace: Pace) -> bytes:
         raise
     pace.moved(len(chunk))
     return chunk
-
-
-async def _fill(stream: Stream, pace: Pace, block: bytearray) -> int:
-    """Receive until the block is full or the file ends; return how much stands in it."""
-    view = memoryview(block)
-    filled = 0
-    while filled < len(block):
-        try:
-            async with pace.limit() as scope:
-                count = await stream.receive_into(view[filled:])
-        except TimeoutError:
-            if scope.expired():
-                raise pace.expired() from None
-            raise
-        if not count:
-            break
-        pace.moved(count)
-        filled += count
-    return filled
 
 
 async def _send(stream: Stream, pace: Pace, data: bytes) -> None:

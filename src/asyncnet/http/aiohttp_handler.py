@@ -18,9 +18,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from ..core.direct import Direct
 from ..core.transport import Transport
 from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
-from .direct import Direct
 
 __all__ = ["LAX_PARSER", "MAX_FIELDS", "Handler", "PlainTransport", "check_hooks", "explain"]
 

@@ -15,10 +15,10 @@ from typing import Any, cast
 
 import aiohttp
 
+from ..core.direct import Direct
 from ..core.operation import Operation
 from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
 from .aiohttp_handler import LAX_PARSER, MAX_FIELDS, Handler, PlainTransport, check_hooks, explain
-from .direct import Direct
 from .handshake import open_transport
 from .headers import Headers
 from .wire import Origin, WireRequest

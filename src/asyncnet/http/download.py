@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +28,6 @@ from .urls import parse_http_url
 
 __all__ = ["Download", "Options", "Transfer", "check_options", "check_target"]
 
-BATCH = 1024 * 1024  # bytes written by one job of the file thread
-BUFFER = 1024 * 1024  # bytes of each of the two buffers where the content comes without parsing
 _ADVANCE = 256 * 1024  # bytes: a try that got so far does not count as failed
 
 # Codings that name a kind of file too: such a file is stored as it comes.
@@ -234,6 +230,11 @@ class Transfer:
                 return None  # an earlier try had all of it, and ended before it could say so
             await self._restart(Progressed(self.request.text))
             response = await self.get(0, None, None)
+        elif response.status == 206 and response._is_coded:
+            # A range of what the coding made of it does not continue what was undone.
+            response._drop()
+            await self._restart(Progressed(self.request.text))
+            response = await self.get(0, None, None)
         await self._accept(response)
         return response
 
@@ -257,6 +258,8 @@ class Transfer:
         if response.status not in (200, 203, 204, 206, 416):
             response._drop()
             raise ProtocolError(f"status {response.status} carries no file", phase="request")
+        if _is_stored_as_is(response):
+            response._keep_coded()
         return response
 
     def pace(self) -> Pace:
@@ -277,10 +280,7 @@ class Transfer:
                 if part.state is not None and part.state.total not in (None, total):
                     raise ProtocolError(f"the size changed from {part.state.total} to {total} bytes", phase="request")
             else:
-                stored = _is_stored_as_is(response)
-                plain = "content-encoding" not in response.headers or stored
-                if stored:
-                    response._keep_coded()
+                plain = not response._is_coded
                 total = response.length if plain else None
                 validator = strong_validator(response.headers) if plain else None
                 await self._restart(Progressed(self.request.text, validator, total))
@@ -302,29 +302,22 @@ class Transfer:
         await run_in_file_thread(self._part.restart, state)
 
     async def _pour(self, response: Response) -> None:
-        """Write the content as it comes; while one batch is written the next one is received."""
+        """Write the content as it comes."""
         part, hashers = self._part, list(self._hashers.values())
         total = part.state.total if part.state is not None else None
         received = part.size
-        writing: asyncio.Task[None] | None = None
+
+        def moved(count: int) -> None:
+            nonlocal received
+            received += count
+            self._check_size(received)
+            self._reporter.report(received, total)
+
         try:
             with self.operation.span("transfer", start=received):
-                async with contextlib.aclosing(_batches(response)) as batches:
-                    async for batch in batches:
-                        received += sum(map(len, batch))
-                        self._check_size(received)
-                        if writing is not None:
-                            await asyncio.wait([writing])  # a cancellation is not to reach what is being written
-                            writing.result()
-                        writing = asyncio.create_task(run_in_file_thread(part.append, batch, hashers))
-                        self._reporter.report(received, total)
+                await response._pour(lambda pieces: part.append(pieces, hashers), moved)
         finally:
             response._drop()
-            if writing is not None:
-                await asyncio.wait([writing])
-        if writing is not None:
-            writing.result()
-        self._reporter.report(received, total)
 
     # ---- hashes
 
@@ -348,32 +341,6 @@ class Transfer:
     def _note_attempt(self, error: ConnectionLost | OperationTimeout) -> None:
         last = self.attempts[-1]
         self.attempts[-1] = dataclasses.replace(last, error=str(error.args[0]) if error.args else type(error).__name__)
-
-
-async def _batches(response: Response) -> AsyncGenerator[list[memoryview] | list[bytes], None]:
-    """What to write at once; what came before a failure is given before it is raised.
-
-    A batch may be overwritten as soon as the one after the next is asked for.
-    """
-    if response._go_direct():
-        buffers = [memoryview(bytearray(BUFFER)) for _ in range(2)]
-        while count := await response._fill(buffers[0]):
-            yield [buffers[0][:count]]
-            buffers.reverse()
-        return
-    batch: list[bytes] = []
-    size = 0
-    try:
-        while piece := await response.receive():
-            batch.append(piece)
-            size += len(piece)
-            if size >= BATCH:
-                yield batch
-                batch, size = [], 0
-    except (ConnectionLost, OperationTimeout) as error:
-        yield batch
-        raise error
-    yield batch
 
 
 def _is_stored_as_is(response: Response) -> bool:

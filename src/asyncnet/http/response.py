@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..core.operation import Operation
+from ..core.pour import Pieces, pour, pour_direct
 from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout
 from .content import ContentDecoder, parse_codings
 from .page import Hop
 from .pool import Lease
-from .wire import DirectBody, WireResponse
+from .wire import WireResponse
 
 if TYPE_CHECKING:
+    from ..core.direct import Direct
     from ..core.pace import Pace
 
 __all__ = ["Response"]
@@ -42,8 +44,8 @@ class Response:
     """
 
     __slots__ = (
-        "_burst", "_coded", "_decoder", "_direct", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces",
-        "_size", "_wire", "attempts", "headers", "history", "reason", "status", "url",
+        "_burst", "_coded", "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size",
+        "_wire", "attempts", "headers", "history", "reason", "status", "url",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +70,6 @@ class Response:
         self._size = 0
         self._pace: Pace | None = None
         self._coded = wire.coded
-        self._direct: DirectBody | None = None
         self.url = url
         self.status = wire.status
         self.reason = wire.reason
@@ -158,41 +159,34 @@ class Response:
             raise
         self._lease.release()  # where something is left unread, it is dropped
 
-    def _go_direct(self) -> bool:
-        """Whether the rest can be had by `_fill`; nothing must have been received."""
-        if not self._coded and not self._size and not self._empty:
-            self._direct = self._wire.direct()
-        return self._direct is not None
+    def _go_direct(self) -> Direct | None:
+        """The rest of the content past all parsing, where that can be; nothing must have been received."""
+        return None if self._coded or self._size or self._empty else self._wire.direct()
 
-    async def _fill(self, view: memoryview) -> int:
-        """Receive until the view is full or the content ends; return how much of it was filled, 0 at the end.
+    async def _pour(self, write: Callable[[Pieces], object], moved: Callable[[int], object]) -> None:
+        """Write the rest of the content into a file; see `core.pour`.
 
         Raises:
-            ConnectionLost, OperationTimeout: as `receive`; what came before has been returned.
+            ConnectionLost, OperationTimeout: as `receive`; what came before has been written.
         """
-        direct, pace = self._direct, self._pace
-        assert direct is not None
+        direct, pace = self._go_direct(), self._pace
+        if direct is None:
+            await pour(self.receive, write, moved)
+            return
         assert pace is not None
-        while True:
-            before = direct.received
-            count = None
-            try:
-                try:
-                    async with pace.limit():
-                        count = await direct.fill(view)
-                except TimeoutError:
-                    if direct.received == before:
-                        raise pace.expired() from None
-                pace.moved(direct.received - before)
-            except BaseException as error:
-                self._drop()
-                if isinstance(error, AsyncNetError):
-                    self._operation.explain(error)
-                raise
-            if count == 0:
-                self._lease.release()
-            if count is not None:
-                return count
+        try:
+            await pour_direct(direct, pace, write, moved)
+        except BaseException as error:
+            self._drop()
+            if isinstance(error, AsyncNetError):
+                self._operation.explain(error)
+            raise
+        self._lease.release()
+
+    @property
+    def _is_coded(self) -> bool:
+        """Whether what is received has had a content coding undone."""
+        return self._coded
 
     def _keep_coded(self) -> None:
         """Give the content as it comes, its coding not undone."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..core.dialer import Dialer
+from ..core.direct import Direct
 from ..core.operation import Operation
 from .headers import Headers
 
@@ -59,25 +60,6 @@ class WireRequest:
     chunked: bool = False
 
 
-class DirectBody(Protocol):
-    """A body of known length that goes straight into buffers.
-
-    Attributes:
-        received: bytes that have come so far.
-    """
-
-    received: int
-
-    async def fill(self, view: memoryview) -> int:
-        """Receive until the view is full or the body ends; return how much of it was filled, 0 at the end.
-
-        Cancelled, it can be called again with the same view and goes on.
-
-        Raises:
-            ConnectionLost: the body was cut; what came before has been returned.
-        """
-
-
 class WireResponse(Protocol):
     """One response whose head has arrived."""
 
@@ -96,7 +78,7 @@ class WireResponse(Protocol):
             ProtocolError: its framing is broken.
         """
 
-    def direct(self) -> DirectBody | None:
+    def direct(self) -> Direct | None:
         """The rest of the body past all parsing, where the wire and this body allow it; instead of `receive`."""
 
     def take(self) -> bytes | None:

@@ -1,0 +1,142 @@
+"""From a connection into a file: every download of every protocol ends here.
+
+What needs no more looking at goes by `pour_direct`: the loop fills a buffer, the
+file thread writes it and then takes from the socket itself what comes fast.
+What was decrypted or decoded goes by `pour`, in batches: one is written while
+the next is received.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+from ..errors import ConnectionLost, OperationTimeout
+from .direct import Direct
+from .files import run_in_file_thread
+from .pace import Pace
+
+__all__ = ["Pieces", "fill", "pour", "pour_direct"]
+
+_BUFFER = 1024 * 1024  # bytes: stays in the cache of a core between receiving and writing
+_BATCH = 1024 * 1024  # bytes written by one job of the file thread
+_QUANTUM = 8 * 1024 * 1024  # bytes that the file thread takes from one connection until others have their turn
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Pieces = Sequence[bytes | memoryview]
+
+
+async def fill(direct: Direct, pace: Pace, view: memoryview) -> int:
+    """As `Direct.fill`, and not slower than it may be.
+
+    Raises:
+        ConnectionLost: the body was cut; what came before has been returned.
+        OperationTimeout: no byte came for too long, or too few; what came before is lost.
+    """
+    while True:
+        before = direct.received
+        count = None
+        try:
+            async with pace.limit():
+                count = await direct.fill(view)
+        except TimeoutError:
+            if direct.received == before:
+                raise pace.expired() from None
+        pace.moved(direct.received - before)
+        if count is not None:
+            return count
+
+
+async def pour_direct(
+    direct: Direct,
+    pace: Pace,
+    write: Callable[[Pieces], object],
+    moved: Callable[[int], object],
+    *,
+    most: int | None = None,
+) -> None:
+    """Write all that is still to come.
+
+    Args:
+        direct: where it comes from.
+        pace: how slow it may be.
+        write: writes at the end of a file; called in the file thread.
+        moved: told how many bytes have come, before they are written if they may be too many; may raise.
+        most: bytes that may come; ``moved`` is told of the first one beyond, ``None`` for no limit.
+    """
+    view = memoryview(bytearray(_BUFFER))
+    came = 0
+    tap = direct.tap()
+    try:
+        while count := await fill(direct, pace, view):
+            moved(count)
+            came += count
+            quantum = direct.at_most(_QUANTUM if most is None else min(_QUANTUM, most - came))
+            taken, failure = await _to_its_end(tap.run, lambda piece: write([piece]), view, count, quantum)
+            came += taken
+            direct.tapped(taken, failure)
+            pace.moved(taken)
+            if taken:
+                moved(taken)
+    finally:
+        tap.close()
+
+
+async def pour(
+    receive: Callable[[], Awaitable[bytes]], write: Callable[[Pieces], object], moved: Callable[[int], object]
+) -> None:
+    """Write all pieces; those before a failure are written before it is raised.
+
+    Args:
+        receive: gives the next piece, ``b""`` at the end.
+        write: writes at the end of a file; called in the file thread.
+        moved: told how many bytes have come, before they are written; may raise.
+    """
+    writing: asyncio.Task[object] | None = None
+    try:
+        async with contextlib.aclosing(_batches(receive)) as batches:
+            async for batch in batches:
+                moved(sum(map(len, batch)))
+                if writing is not None:
+                    await asyncio.wait([writing])  # a cancellation is not to reach what is being written
+                    writing.result()
+                writing = asyncio.create_task(run_in_file_thread(write, batch))
+    finally:
+        if writing is not None:
+            await asyncio.wait([writing])
+    if writing is not None:
+        writing.result()
+
+
+async def _to_its_end(job: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run it in the file thread; who is cancelled waits until it is over, so that nobody writes afterwards."""
+    running = asyncio.create_task(run_in_file_thread(job, *args, **kwargs))
+    try:
+        await asyncio.wait([running])
+    except BaseException:
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # known: the cancellation is what is told
+        raise
+    return running.result()
+
+
+async def _batches(receive: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[list[bytes], None]:
+    batch: list[bytes] = []
+    size = 0
+    try:
+        while piece := await receive():
+            batch.append(piece)
+            size += len(piece)
+            if size >= _BATCH:
+                yield batch
+                batch, size = [], 0
+    except (ConnectionLost, OperationTimeout) as error:
+        if batch:
+            yield batch
+        raise error
+    if batch:
+        yield batch
