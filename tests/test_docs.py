@@ -123,6 +123,7 @@ RECORDS: dict[tuple[str, str], Any] = {
     ("smtp.example.org", "A"): ["127.0.0.1"],
     ("pop.example.org", "A"): ["127.0.0.1"],
     ("news.example.org", "A"): ["127.0.0.1"],
+    ("ftp.example.org", "A"): ["127.0.0.1"],
     ("1.0.0.127.in-addr.arpa", "PTR"): "example.org",
 }
 
@@ -139,8 +140,8 @@ WEB = ("example.org", "www.example.org", "api.example.org", "www.python.org")
 @pytest.fixture(scope="module")
 def servers() -> Iterator[SimpleNamespace]:
     ca = testing.CertificateAuthority()
-    mail = ("smtp.example.org", "pop.example.org", "news.example.org")
-    context = ca.server_context(*WEB, *mail, "localhost", "127.0.0.1")
+    others = ("smtp.example.org", "pop.example.org", "news.example.org", "ftp.example.org")
+    context = ca.server_context(*WEB, *others, "localhost", "127.0.0.1")
     with contextlib.ExitStack() as stack:
         start = stack.enter_context
         yield SimpleNamespace(
@@ -152,7 +153,9 @@ def servers() -> Iterator[SimpleNamespace]:
             udp=start(testing.UDPServer()),
             smtp=start(testing.SMTPServer(starttls=context, users=USERS)),
             smtps=start(testing.SMTPServer(ssl=context, users=USERS)),
-            ftp=start(testing.FTPServer({"/pub/readme.txt": b"hello\n", "/pub/data.bin": bytes(1000)})),
+            ftp=start(
+                testing.FTPServer({"/pub/readme.txt": b"hello\n", "/pub/data.bin": bytes(1000)}, starttls=context)
+            ),
             nntps=start(testing.NNTPServer({"misc.test": NEWS}, ssl=context)),
             pop3s=start(testing.POP3Server(MAILDROP, ssl=context, users=USERS)),
         )
@@ -167,6 +170,7 @@ def loopback(servers: SimpleNamespace) -> Loopback:
     places["smtp.example.org", 465] = servers.smtps.address
     places["pop.example.org", 995] = servers.pop3s.address
     places["news.example.org", 563] = servers.nntps.address
+    places["ftp.example.org", 21] = servers.ftp.address
     resolver = asyncnet.dns.Resolver(nameservers=[servers.dns.nameserver], hosts_file=False)
     return Loopback(places, resolver=resolver, ssl_context=servers.ca.client_context())
 
