@@ -13,7 +13,7 @@ import pytest
 
 import asyncnet
 from asyncnet import testing
-from asyncnet.core.tls import TLSLayer, broken_record, choose_context, client_context, explain_tls
+from asyncnet.core.tls import TLSLayer, broken_handshake, broken_record, choose_context, client_context, explain_tls
 from house import SOURCE
 
 CA = testing.CertificateAuthority()
@@ -139,6 +139,67 @@ def test_secrets_of_a_session_are_logged_where_sslkeylogfile_says(tmp_path):
     assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET" in (tmp_path / "keys").read_text()
 
 
+PROTOCOLS = """
+    import asyncio, asyncnet, sys
+
+    async def speak(name, port, starttls):
+        if name == "http":
+            await asyncnet.http.fetch(f"https://a.example:{port}/")
+        else:
+            tls = {"starttls": True, "ssl": False} if starttls else {"ssl": True}
+            async with getattr(asyncnet, name).Client("a.example", int(port), **tls):
+                pass
+
+    async def main():
+        for client in sys.argv[1:]:
+            dialer = asyncnet.Dialer(hosts={"a.example": "127.0.0.1"})
+            with asyncnet.use(dialer), asyncnet.trace() as trace:
+                await speak(*client.split(","))
+            print(*[span.attributes["alpn"] for span in trace.spans if span.name == "tls"])
+
+    asyncio.run(main())
+"""
+
+
+def agreed(tmp_path, *clients: str) -> list[str]:
+    """Which protocol a client and a server have agreed on in each handshake, by the client's shared context."""
+    CA.save(tmp_path / "ca.pem")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROTOCOLS), *clients],
+        env=environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+NAMES = ["pop3", "nntp", "ftp", "http/1.1"]
+
+
+@pytest.mark.parametrize(("known", "chosen"), [(NAMES, True), (["h2"], False), ([], False)])
+def test_protocols_that_have_a_name_offer_it(tmp_path, known, chosen):
+    """By IANA's registry of RFC 7301; SMTP has none.  A server that knows no such name, or others, is served too."""
+    context = CA.server_context("a.example")
+    if known:
+        context.set_alpn_protocols(known)
+    with (
+        testing.POP3Server(ssl=context) as pop3, testing.NNTPServer(ssl=context) as nntp,
+        testing.FTPServer(ssl=context) as ftp, testing.HTTPServer({"/": "hello"}, ssl=context) as http,
+        testing.SMTPServer(ssl=context) as smtp,
+        testing.POP3Server(starttls=context) as stls, testing.NNTPServer(starttls=context) as starttls,
+        testing.FTPServer(starttls=context) as auth_tls,
+    ):  # fmt: skip
+        clients = [f"pop3,{pop3.port},", f"nntp,{nntp.port},", f"ftp,{ftp.port},", f"http,{http.port},"]
+        clients += [
+            f"smtp,{smtp.port},",
+            f"pop3,{stls.port},yes",
+            f"nntp,{starttls.port},yes",
+            f"ftp,{auth_tls.port},yes",
+        ]
+        told = agreed(tmp_path, *clients)
+    expected = ["pop3", "nntp", "ftp", "http/1.1", "None", "pop3", "nntp", "ftp"]
+    assert told == (expected if chosen else ["None"] * 8)
+
+
 # ---- errors
 
 ONLY_1_2 = ssl.TLSVersion.TLSv1_2
@@ -218,6 +279,32 @@ async def test_a_port_that_speaks_no_tls_says_so(protocol):
 )
 def test_openssls_reasons_become_words(reason, words):
     assert explain_tls(openssl_error(reason), None, "a.example", 443).args[0] == words
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_serves_another_protocol_says_so():
+    alert = b"\x15\x03\x03\x00\x02\x02\x78"  # RFC 7301 section 3.2: no_application_protocol
+    with testing.TCPServer([testing.Send(alert), testing.Stall()]) as server:
+        error = await refused(server)
+    assert error.args[0] == f"port {server.port} says that it serves another protocol (ALPN)"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("protocol", ["tcp", "http"])
+@pytest.mark.parametrize("end", [testing.Close(), testing.Reset()], ids=["closed", "reset"])
+async def test_a_handshake_that_breaks_off_says_so(protocol, end):
+    with testing.TCPServer([testing.Expect(b"\x16\x03\x01"), end]) as server:
+        error = await refused(server, protocol=protocol)
+    words = error.args[0]
+    assert words.startswith(("the peer closed the connection", "the connection broke during the TLS handshake: "))
+    assert not words.endswith((":", " "))
+
+
+def test_an_end_without_words_in_a_handshake_gets_some():
+    assert broken_handshake(ConnectionResetError()).args[0] == "the peer closed the connection during the TLS handshake"
+    error = broken_handshake(ConnectionResetError(104, "Connection reset by peer"))
+    assert error.args[0] == "the connection broke during the TLS handshake: Connection reset by peer"
+    assert error.phase == "tls"
 
 
 def test_what_is_not_known_is_told_as_it_came():

@@ -124,6 +124,25 @@ async def test_all_types_over_one_connection(authority: CertificateAuthority) ->
         assert len(server.queries) == 5
 
 
+async def test_it_says_by_name_what_it_wants_to_speak(authority: CertificateAuthority) -> None:
+    context, dialers = authority.server_context(), authority.client_context()
+    offered: list[object] = []
+
+    class Dialer(asyncnet.Dialer):
+        """Its context is its own: what would be offered by the shared one is put into it."""
+
+        async def dial_stream(self, *args: Any, alpn: tuple[str, ...] = (), **options: Any) -> None:
+            dialers.set_alpn_protocols([*alpn])
+            await super().dial_stream(*args, alpn=alpn, **options)
+            offered.append(args[1].ssl_object.selected_alpn_protocol())
+
+    context.set_alpn_protocols(["dot"])
+    async with serving(context) as server:
+        async with asking(server, authority, dialer=Dialer(ssl_context=dialers)) as resolver:
+            assert (await resolver.lookup("x.example", "A"))[0].address == ip_address(V4)
+    assert offered == ["dot"]
+
+
 async def test_noes(authority: CertificateAuthority) -> None:
     async with serving(authority.server_context()) as server, asking(server, authority) as resolver:
         with pytest.raises(asyncnet.NameNotFound, match="asked tls://127"):

@@ -22,7 +22,8 @@ Token: TypeAlias = "str | Callable[[], Awaitable[str]]"
 class Access:
     """The options of a connection; secrets are not in the repr.
 
-    A protocol says by a subclass on which port TLS begins with the first byte.
+    A protocol says by a subclass on which port TLS begins with the first byte, and what
+    it is called in the handshake (ALPN, RFC 7301) if IANA has given it a name.
 
     Attributes:
         host, port: the server.
@@ -37,6 +38,7 @@ class Access:
     """
 
     tls_port: ClassVar[int]
+    alpn: ClassVar[tuple[str, ...]] = ()
 
     host: str
     port: int

@@ -24,7 +24,7 @@ from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from .proxy_protocol import header_length, parse_header
 from .tcp_info import TCPInfo, tcp_info
-from .tls import TLSLayer, broken_record, check_tls, choose_context, explain_tls
+from .tls import TLSLayer, broken_handshake, broken_record, check_tls, choose_context, explain_tls
 from .wire import Wire
 
 __all__ = ["Connection"]
@@ -107,7 +107,7 @@ class Connection(BaseClient):
         except (OSError, EOFError) as error:
             if isinstance(error, AsyncNetError):
                 raise
-            raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+            raise broken_handshake(error) from error
 
     async def _read_proxy_header(self) -> None:
         """Take the peer's name from the PROXY header of a load balancer; the caller bounds it in time."""
@@ -193,11 +193,13 @@ class Connection(BaseClient):
         async with Operation(
             self._protocol_name, "start_tls", peer=self._peer, timeout=self._limit(timeout, self._timeout)
         ) as operation:
-            operation.phase = "tls"
             try:
-                if wire.size:
-                    raise ProtocolError(f"the peer sent {wire.size} bytes before the TLS handshake")
-                await self._secure(context, server_side=server_side, server_hostname=name)
+                with operation.span("tls", server_hostname=name) as span:
+                    if wire.size:
+                        raise ProtocolError(f"the peer sent {wire.size} bytes before the TLS handshake")
+                    await self._secure(context, server_side=server_side, server_hostname=name)
+                    if (session := self.ssl_object) is not None:
+                        span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())
             except BaseException:
                 self.abort()
                 raise

@@ -20,9 +20,8 @@ from .stream import Stream
 
 __all__ = ["StreamDialer", "TLSExchange"]
 
-_BLOCK = (
-    128  # bytes: questions are padded to a multiple of it, so that their length tells little (RFC 8467 section 4.1)
-)
+_ALPN = ("dot",)  # what DNS over TLS is called in the handshake (RFC 7301 section 6, IANA's registry)
+_BLOCK = 128  # bytes: questions are padded to a multiple of it, that their length tells little (RFC 8467 section 4.1)
 
 
 class StreamDialer(Protocol):
@@ -37,6 +36,7 @@ class StreamDialer(Protocol):
         *,
         ssl: bool,
         server_hostname: str | None,
+        alpn: tuple[str, ...],
     ) -> None:
         """Connect the stream, TLS included; abort it if that fails."""
 
@@ -123,7 +123,7 @@ class TLSExchange:
         # Who asks has set a time limit around this.
         async with Operation("dns", "connect", peer=str(server), timeout=None) as operation:
             await self._dialer.dial_stream(
-                operation, stream, *server.endpoint, ssl=True, server_hostname=server.hostname
+                operation, stream, *server.endpoint, ssl=True, server_hostname=server.hostname, alpn=_ALPN
             )
         return _Link(stream)
 

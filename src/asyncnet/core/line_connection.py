@@ -61,7 +61,7 @@ class LineConnection:
         await dialer.dial_stream(
             operation, self._stream, access.host, access.port,
             ssl=(access.ssl or True) if access.implicit_tls else False,
-            server_hostname=access.server_hostname, local_address=access.local_address,
+            server_hostname=access.server_hostname, local_address=access.local_address, alpn=access.alpn,
         )  # fmt: skip
 
     def wants_starttls(self, *, offered: bool, name: str = "STARTTLS") -> bool:
@@ -87,7 +87,7 @@ class LineConnection:
         context = access.ssl if isinstance(access.ssl, _ssl.SSLContext) else None
         try:
             await self._stream.start_tls(
-                choose_context(context, dialer.ssl_context, default=True),
+                choose_context(context, dialer.ssl_context, default=True, alpn=access.alpn),
                 server_hostname=access.server_hostname or access.host,
                 timeout=None,
             )

@@ -16,7 +16,9 @@ from ..errors import AsyncNetError, ProtocolError, TLSError
 from .address import check_host
 from .certificate import Certificate, explain_refusal
 
-__all__ = ["TLSLayer", "broken_record", "check_tls", "choose_context", "client_context", "explain_tls"]
+__all__ = [
+    "TLSLayer", "broken_handshake", "broken_record", "check_tls", "choose_context", "client_context", "explain_tls",
+]  # fmt: skip
 
 _RECORD = 16_384  # bytes: the most one TLS record holds (RFC 8446 section 5.1)
 _FIRST = 80  # bytes that are kept of what the peer began with
@@ -162,6 +164,12 @@ class TLSLayer:
         line = self._first.split(b"\n", 1)[0].strip()
         return line.decode("ascii") if line.isascii() and (line[:1].isalnum() or line[:1] in b"+*") else ""
 
+    @property
+    def serves_another(self) -> bool:
+        """Whether the peer refused every protocol that was offered: the alert of RFC 7301 section 3.2."""
+        # Pythons before 3.13 have no word for it, so it is read from the record: type 21, alert 120.
+        return self._first[:1] == b"\x15" and self._first[5:7] == b"\x02\x78"
+
 
 def _verified_name(host: str) -> str:
     """The name that a certificate and SNI can hold: no trailing dot (RFC 6066 section 3), no zone."""
@@ -189,6 +197,8 @@ def explain_tls(error: _ssl.SSLError, layer: TLSLayer | None, name: str | None, 
         message = f"{where} does not speak TLS"
     elif reason in _TOO_OLD:
         message = f"{where} speaks no TLS that is new enough (1.2 by default)"
+    elif layer is not None and layer.serves_another:
+        message = f"{where} says that it serves another protocol (ALPN)"
     elif reason == "TLSV1_UNRECOGNIZED_NAME":
         message = f"{where} serves nothing under the name {name}"
     else:
@@ -211,6 +221,14 @@ def _unverified_chain(error: _ssl.SSLError) -> list[Certificate]:
     with contextlib.suppress(Exception):
         return [certificate.get_info() for certificate in get_chain() or ()] if get_chain is not None else []
     return []
+
+
+def broken_handshake(error: OSError | EOFError) -> TLSError:
+    """The error for a connection that ends in the middle of a handshake."""
+    words = getattr(error, "strerror", None) or str(error)
+    if not words:  # a bare ConnectionResetError is all that the event loops' own TLS says of it
+        return TLSError("the peer closed the connection during the TLS handshake", phase="tls")
+    return TLSError(f"the connection broke during the TLS handshake: {words}", phase="tls")
 
 
 def broken_record(error: _ssl.SSLError) -> AsyncNetError:

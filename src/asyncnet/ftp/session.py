@@ -39,6 +39,7 @@ class Options(Access):
     """
 
     tls_port: ClassVar[int] = 990
+    alpn: ClassVar[tuple[str, ...]] = ("ftp",)
 
     account: str | None = None
 
@@ -77,7 +78,7 @@ class Session:
         """Connect, secure and log in; the client drops it if that fails."""
         self._dialer = dialer = self._options.choose_dialer()
         ssl = self._options.ssl if isinstance(self._options.ssl, _ssl.SSLContext) else None
-        self._context = choose_context(ssl, dialer.ssl_context, default=True)
+        self._context = choose_context(ssl, dialer.ssl_context, default=True, alpn=self._options.alpn)
         await self._connection.dial(operation, dialer)
         with operation.span("greeting"):
             greeting = await self._reply()

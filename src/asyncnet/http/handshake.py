@@ -7,8 +7,8 @@ import socket
 import ssl as _ssl
 
 from ..core.operation import ATTEMPT_TIMEOUT, Operation
-from ..core.tls import explain_tls
-from ..errors import OperationTimeout, TLSError
+from ..core.tls import broken_handshake, explain_tls
+from ..errors import OperationTimeout
 
 __all__ = ["ALPN", "open_transport"]
 
@@ -43,9 +43,13 @@ async def open_transport(
             await operation.loop.create_connection(lambda: protocol, sock=sock)
             return
         name = name.rstrip(".").partition("%")[0]  # certificates know neither the root's dot nor zones
-        with operation.span("tls", name=name):
+        with operation.span("tls", server_hostname=name) as span:
             async with asyncio.timeout(ATTEMPT_TIMEOUT) as limit:
-                await operation.loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
+                transport, _ = await operation.loop.create_connection(
+                    lambda: protocol, sock=sock, ssl=context, server_hostname=name
+                )
+            session: _ssl.SSLObject = transport.get_extra_info("ssl_object")
+            span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())
     except BaseException as error:
         sock.close()
         if isinstance(error, _ssl.SSLError):
@@ -53,5 +57,5 @@ async def open_transport(
         if isinstance(error, TimeoutError) and limit.expired():
             raise OperationTimeout(f"no TLS handshake within {ATTEMPT_TIMEOUT:g} s", phase="tls") from error
         if isinstance(error, OSError):
-            raise TLSError(f"the connection broke during the TLS handshake: {error}", phase="tls") from error
+            raise broken_handshake(error) from error
         raise

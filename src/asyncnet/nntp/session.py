@@ -34,6 +34,7 @@ class Options(Access):
     """The options of a connection."""
 
     tls_port: ClassVar[int] = 563  # RFC 8143 section 3
+    alpn: ClassVar[tuple[str, ...]] = ("nntp",)
 
 
 class Session:

@@ -42,6 +42,7 @@ class Options(Access):
     """
 
     tls_port: ClassVar[int] = 995  # RFC 8314 section 7.2
+    alpn: ClassVar[tuple[str, ...]] = ("pop3",)
 
     apop: bool = False
 
