@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -153,6 +154,45 @@ async def test_a_wrong_junction_is_noticed_by_the_hash_and_mended(tmp_path):
         got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN)
         assert got.resumed_from == 0
         assert ranges(server) == ["bytes=5000-", None]
+
+
+def coded(body: bytes, cuts: list[int | None]) -> testing.Resource:
+    """As servers give it that know no better: packed although nobody asked, ranges of the packed bytes."""
+    return testing.Resource(body, cuts=cuts, headers={"Content-Encoding": "gzip"})
+
+
+@pytest.mark.parametrize("segments", [1, 4])
+async def test_a_packed_file_is_gone_on_with_as_it_is(tmp_path, segments):
+    packed = gzip.compress(random.Random(1).randbytes(5_000_000), 1)
+    with testing.HTTPServer({"/f.tar.gz": coded(packed, [2_000_000, None])}) as server:
+        if segments == 1:
+            with pytest.raises(asyncnet.ConnectionLost):
+                await http.download(server.url("/f.tar.gz"), tmp_path / "f", retries=0)
+        got = await http.download(server.url("/f.tar.gz"), tmp_path / "f", segments=segments)
+        assert got.path.read_bytes() == packed
+        assert got.resumed_from == (2_000_000 if segments == 1 else 0)
+        assert len([value for value in ranges(server) if value]) >= (1 if segments == 1 else 3)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_range_of_packed_bytes_is_not_put_behind_unpacked_ones(tmp_path, known):
+    plain = random.Random(1).randbytes(5_000_000)
+    with testing.HTTPServer({"/f": coded(gzip.compress(plain, 1), [2_000_000, None])}) as server:
+        with pytest.raises(asyncnet.ConnectionLost):
+            await http.download(server.url("/f"), tmp_path / "f", retries=0)
+        known_hash = f"sha256:{hashlib.sha256(plain).hexdigest()}" if known else None
+        got = await http.download(server.url("/f"), tmp_path / "f", known_hash=known_hash, retries=0)
+        assert got.path.read_bytes() == plain
+        assert got.resumed_from == 0
+
+
+async def test_a_range_that_is_suddenly_packed_begins_again(tmp_path):
+    with testing.HTTPServer({"/f": testing.Resource(BODY, etag='"x"', cuts=[1_000_000])}) as server:
+        with pytest.raises(asyncnet.ConnectionLost):
+            await http.download(server.url("/f"), tmp_path / "f", retries=0)
+        server.routes["/f"] = testing.Resource(gzip.compress(BODY), etag='"x"', headers={"Content-Encoding": "gzip"})
+        got = await http.download(server.url("/f"), tmp_path / "f", hash=True, retries=0)
+        assert (got.sha256, got.resumed_from) == (SHA256, 0)
 
 
 async def test_killed_after_the_last_byte(tmp_path):

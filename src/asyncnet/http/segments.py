@@ -109,7 +109,7 @@ class Segments:
 
     async def _ask(self, segment: list[int]) -> Response:
         response = await self._source.get(segment[1], segment[2], self._state.validator)
-        if response.status != 206:  # If-Range did not hold: this is all of another content
+        if response.status != 206 or response._is_coded:  # If-Range did not hold: this is all of another content
             response._drop()
             raise _Changed
         try:
