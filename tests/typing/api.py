@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
 from email.message import EmailMessage
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, assert_type
+from pathlib import Path
+from typing import Any, Literal, assert_type
 
 import asyncnet
 
@@ -109,6 +111,75 @@ async def smtp() -> None:
     assert_type(message, EmailMessage)
     report = await asyncnet.smtp.send(message, "smtp.example.org", 587, username="me", password="secret")
     assert_type(report.accepted, tuple[str, ...])
+    assert_type(report.refused, Mapping[str, asyncnet.ReplyError])
+    async with asyncnet.smtp.Client("smtp.example.org", token=token, username="me") as client:
+        assert_type(client, asyncnet.smtp.Client)
+        dsn = asyncnet.smtp.DSN(notify=("success", "failure"), returned="headers")
+        assert_type(await client.send(b"", sender="", recipients=["a@b.example"], dsn=dsn), asyncnet.smtp.SendReport)
+    async with asyncnet.smtp.Pool("smtp.example.org", size=3) as pool:
+        async for outcome in pool.send_many([message, b""]):
+            assert_type(outcome, asyncnet.Outcome[asyncnet.smtp.SendReport])
+    asyncnet.smtp.DSN(notify=("always",))  # type: ignore[arg-type]  # four words are known
+
+
+async def token() -> str:
+    return "fresh"
+
+
+async def ftp(path: Path) -> None:
+    assert_type(await asyncnet.ftp.download("ftp://example.org/a", path), asyncnet.ftp.Transfer)
+    assert_type(await asyncnet.ftp.upload(path, "ftp://me@example.org/a", password="x"), asyncnet.ftp.Transfer)
+    async with asyncnet.ftp.Client("ftp.example.org", username="me", password="secret") as client:
+        assert_type(client, asyncnet.ftp.Client)
+        entries = await client.list("/pub")
+        assert_type(entries, tuple[asyncnet.ftp.Entry, ...])
+        assert_type(entries[0].size, int | None)
+        assert_type(entries[0].modified, datetime | None)
+        assert_type(entries[0].kind, Literal["file", "directory", "link", "other"])
+        assert_type(await client.fetch("/a"), bytes)
+        assert_type((await client.download("/a", path, progress=lambda done, total: None)).checked,
+                    Literal["hash", "size"] | None)  # fmt: skip
+        async for entry in client.walk():
+            assert_type(entry, asyncnet.ftp.Entry)
+    await client.store("/a", "text")  # type: ignore[arg-type]  # bytes only
+    asyncnet.ftp.Client("ftp.example.org", 21, "me")  # type: ignore[call-arg]  # keyword-only
+
+
+async def pop3() -> None:
+    assert_type(await asyncnet.pop3.fetch("pop.example.org", username="me", token=token), list[asyncnet.pop3.Message])
+    async with asyncnet.pop3.Client("pop.example.org", username="me", password="secret") as client:
+        assert_type(client, asyncnet.pop3.Client)
+        assert_type(await client.list(), list[asyncnet.pop3.Item])
+        message = await client.fetch(1)
+        as_standard: EmailMessage = message
+        assert_type(message.uid, str | None)
+        assert_type(await client.fetch_bytes(1), bytes)
+        assert_type(await client.headers(1, lines=3), asyncnet.pop3.Message)
+        async for each in client.messages():
+            assert_type(each, asyncnet.pop3.Message)
+    del as_standard
+    await client.fetch("1")  # type: ignore[arg-type]  # numbers only
+
+
+async def nntp(article: EmailMessage) -> None:
+    got = await asyncnet.nntp.fetch("news.example.org", 563, message_id="<id@example.org>")
+    assert_type(got, asyncnet.nntp.Article)
+    assert_type(got.body, str)
+    assert_type(got.number, int | None)
+    async with asyncnet.nntp.Client("news.example.org") as client:
+        assert_type(client, asyncnet.nntp.Client)
+        assert_type(await client.capabilities(), frozenset[str])
+        assert_type(await client.groups("misc.*"), list[asyncnet.nntp.Group])
+        assert_type((await client.group("misc.test")).count, int)
+        assert_type(await client.date(), datetime)
+        assert_type(await client.head(1), EmailMessage)
+        assert_type(await client.body("<id@example.org>"), bytes)
+        assert_type(await client.stat(1), asyncnet.nntp.Stat)
+        assert_type(await client.post(article), str)
+        async for overview in client.overviews(1, 2):
+            assert_type(overview, asyncnet.nntp.Overview)
+        async for outcome in client.fetch_many([1, "<id@example.org>"]):
+            assert_type(outcome, asyncnet.Outcome[asyncnet.nntp.Article])
 
 
 async def refused(generator: AsyncGenerator[int, None], outcome: asyncnet.Outcome[int]) -> None:
