@@ -78,10 +78,10 @@ bench: $(MARK)-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 bench-all: $(MARK)-bench
-	$(BIN)/python -m benchmarks --loop both --plot
+	$(BIN)/python -m benchmarks --loop both --plot --json build/benchmarks/run.json
 
 bench-check: $(MARK)-bench
-	$(BIN)/python -m benchmarks --check
+	$(BIN)/python -m benchmarks --loop both --check
 
 reference: $(MARK)-test
 	$(BIN)/python tools/reference.py

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import catalogue, machine, peers, plot, results
+from . import catalogue, machine, page, peers, plot, results
 from .model import OURS, Case, Contender, Scenario, WrongResult
 from .rounds import Outcome, conduct
 from .table import listing, met, table
@@ -30,9 +30,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, action="append", metavar="N", help="connections; may be repeated")
     parser.add_argument("--scale", type=float, default=1.0, metavar="F", help="this much of the work (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="run nothing; write the page of the docs from a JSON")
     parser.add_argument("--plot", type=Path, nargs="?", const=plot.FOLDER, metavar="FOLDER",
                         help="draw an SVG for each table (default folder: build/benchmarks/plots)")  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="print the goals that fall short; exit 1 if there are any")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only what goals are about; print those that fall short; exit 1 if there are any",
+    )
     return parser
 
 
@@ -43,10 +48,8 @@ def _matches(name: str, patterns: Sequence[str] | None) -> bool:
 def cases(scenario: Scenario, options: argparse.Namespace) -> Iterator[Case]:
     """The cases of a scenario that the options ask for."""
     loops = [one for one in scenario.loops if options.loop in (one, "both")] if scenario.loops else [""]
-    heaps = scenario.heaps or ("",)
-    if options.heap and scenario.heaps:
-        heaps = ("fresh", "used") if options.heap == "both" else (options.heap,)
     for loop in loops:
+        heaps = _heaps(scenario, loop, options.heap)
         if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
             print(f"{scenario.name}: uvloop is not installed, its tables are skipped")
             continue
@@ -56,9 +59,17 @@ def cases(scenario: Scenario, options: argparse.Namespace) -> Iterator[Case]:
                     yield from (Case(scenario, role, loop, heap, settings).scaled(options.scale) for heap in heaps)
 
 
+def _heaps(scenario: Scenario, loop: str, wanted: str | None) -> tuple[str, ...]:
+    """The states of the heap to measure."""
+    if not scenario.heaps or wanted is None:
+        # uvloop does not depend on it.
+        return ("used",) if loop == "uvloop" and "used" in scenario.heaps else scenario.heaps or ("",)
+    return ("fresh", "used") if wanted == "both" else (wanted,)
+
+
 def _grid(scenario: Scenario, concurrency: Sequence[int] | None) -> list[dict[str, int | str]]:
     """The settings, with the wanted numbers of connections instead of its own; the amount of work stays."""
-    if not concurrency or not all("connections" in settings for settings in scenario.grid):
+    if not concurrency or not all({"connections", "cycles"} <= settings.keys() for settings in scenario.grid):
         return [dict(settings) for settings in scenario.grid]
     first = scenario.grid[0]
     amount = "cycles" if int(first["cycles"]) > 1 else "messages"
@@ -70,9 +81,14 @@ def _grid(scenario: Scenario, concurrency: Sequence[int] | None) -> list[dict[st
     return grid
 
 
-def chosen(case: Case, against: Sequence[str] | None) -> list[Contender]:
-    """Ours and the peers asked for."""
-    return [one for one in case.contenders if one.name.startswith(OURS) or _matches(one.name, against)]
+def chosen(case: Case, options: argparse.Namespace) -> list[Contender]:
+    """Ours and the peers asked for: with --check those that goals name; none with its own loop a second time."""
+    peers = [one for one in case.contenders if not one.name.startswith(OURS) and _matches(one.name, options.against)]
+    if options.check and not options.against:
+        peers = [one for one in peers if any(goal.peer == one.name for goal in case.goals)]
+    elif options.loop == "both" and case.loop == "uvloop":  # they stand in the table of the other loop
+        peers = [one for one in peers if one.on_asyncio]
+    return [one for one in case.contenders if one.name.startswith(OURS) or one in peers]
 
 
 def _progress(line: str) -> None:
@@ -82,10 +98,20 @@ def _progress(line: str) -> None:
 
 def _run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[Outcome], list[str]]:
     outcomes, failures = [], []
-    for scenario in scenarios:
-        for case in cases(scenario, options):
+    start = time.monotonic()
+    wanted = [(scenario, list(cases(scenario, options))) for scenario in scenarios]
+    if options.check:
+        wanted = [(one, [case for case in some if any(goal.bound is not None for goal in case.goals)])
+                  for one, some in wanted]  # fmt: skip
+    whole = sum(len(some) for _, some in wanted)
+    done = 0
+    for scenario, its_cases in wanted:
+        for case in its_cases:
+            done += 1
+            if not sys.stderr.isatty():  # somebody follows a log
+                print(f"{time.monotonic() - start:5.0f} s: table {done} of {whole}", file=sys.stderr, flush=True)
             try:
-                outcome = conduct(case, chosen(case, options.against), options.rounds, _progress)
+                outcome = conduct(case, chosen(case, options), options.rounds, _progress)
             except WrongResult as error:
                 _progress("")
                 failures.append(f"{case.title}: {error}")
@@ -94,7 +120,7 @@ def _run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[li
             _progress("")
             outcomes.append(outcome)
             print(f"\n{table(outcome)}", flush=True)
-        if scenario.notes:
+        if scenario.notes and its_cases:
             print(f"  {scenario.notes}")
     return outcomes, failures
 
@@ -102,6 +128,9 @@ def _run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[li
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; the exit status is 0 when every result was right."""
     options = _parser().parse_args(arguments)
+    if options.page:
+        print(f"written: {len(page.write(options.page))} files, {page.PAGE}")
+        return 0
     scenarios = [one for one in catalogue.scenarios() if _matches(one.name, options.scenario)]
     if not scenarios:
         print(f"no scenario is called {' or '.join(options.scenario)}; --list shows them", file=sys.stderr)
@@ -117,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         results.write(options.json, outcomes)
     if options.plot:
-        for path in plot.draw_all(outcomes, options.plot):
+        for path in plot.write_all(plot.draw_all(outcomes, machine.one_line()), options.plot):
             print(f"drawn: {path}")
     if failures:
         print(f"{len(failures)} tables FAILED")

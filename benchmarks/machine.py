@@ -6,8 +6,10 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from .process import ROOT, choose_cores
 
@@ -49,7 +51,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def describe() -> dict[str, object]:
+def describe() -> dict[str, Any]:
     """Machine, system, interpreter, packages, commit; as JSON takes it."""
     contender, other = choose_cores()
     return {
@@ -65,9 +67,9 @@ def describe() -> dict[str, object]:
     }
 
 
-def one_line() -> str:
-    """The same for the head of the printed output."""
-    facts = describe()
+def one_line(facts: Mapping[str, Any] | None = None) -> str:
+    """The same for the head of the printed output; of this machine, or of the facts that are given."""
+    facts = facts or describe()
     pinned = "contender and other side on a core each" if facts["contender_core"] is not None else "nothing pinned"
     return (f"{facts['processor']}, {facts['cores']} cores ({pinned}), {facts['system']}, "
             f"{facts['implementation']} {facts['python']}, commit {facts['commit']}")  # fmt: skip

@@ -26,6 +26,7 @@ __all__ = [
     "Scenario",
     "Settings",
     "WrongResult",
+    "program_path",
 ]
 
 OURS = "asyncnet"  # the contender that the others are compared with
@@ -40,6 +41,11 @@ class WrongResult(Exception):
 
 class Missing(Exception):
     """A peer cannot take part: the module that the message names is not installed."""
+
+
+def program_path(name: str) -> str | None:
+    """Where a program is; servers are often where only root looks."""
+    return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,7 @@ class Contender:
         """The first needed module or program that is not installed, or `None`."""
         for name in self.needs:
             try:
-                found = shutil.which(name[1:]) if name.startswith("$") else importlib.util.find_spec(name)
-                if found is None:
+                if (program_path(name[1:]) if name.startswith("$") else importlib.util.find_spec(name)) is None:
                     return name.removeprefix("$")
             except ModuleNotFoundError:
                 return name
@@ -150,6 +155,7 @@ class Scenario:
         loops: the event loops it makes sense on.
         heaps: the states of the heap it is run in unless `--heap` says otherwise.
         goals: the ratios wanted.
+        most_rounds: as many as are worth their time, however many are asked for; `None` = all.
         notes: what a reader of the table must know.
     """
 
@@ -163,6 +169,7 @@ class Scenario:
     loops: tuple[str, ...] = ("asyncio", "uvloop")
     heaps: tuple[str, ...] = ("used",)
     goals: tuple[Goal, ...] = ()
+    most_rounds: int | None = None
     notes: str = ""
 
 

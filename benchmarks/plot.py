@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import machine, svg
+from . import svg
 from .model import OURS, Contender, Metric
 from .rounds import Outcome
 
-__all__ = ["FOLDER", "draw_all"]
+__all__ = ["FOLDER", "ahead", "draw_all", "write_all"]
 
 FOLDER = Path("build/benchmarks/plots")
-PANEL, NAMES, BAR, GAP, TOP = 520.0, 150.0, 18.0, 6.0, 88.0
+PANEL, BAR, GAP, TOP, WORDS = 580.0, 18.0, 6.0, 88.0, 205.0
+LETTER = 7.2  # about what a letter of a name takes
 
 
-def draw_all(outcomes: Sequence[Outcome], folder: Path) -> list[Path]:
-    """Write an SVG for each scenario, loop and heap, and one for growth where there is any; returns their paths."""
+def draw_all(outcomes: Sequence[Outcome], where: str) -> dict[str, str]:
+    """An SVG for each scenario and loop, and one for growth where there is any; `where` says which machine."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        case = outcome.case
-        name = "-".join(filter(None, (case.scenario.name, case.loop, case.heap)))
+        name = "-".join(filter(None, (outcome.case.scenario.name, outcome.case.loop)))
         groups.setdefault(name, []).append(outcome)
-    pictures = {name: _bars(group) for name, group in groups.items()}
-    pictures |= _growths(outcomes)
+    return {name: _bars(group, where) for name, group in groups.items()} | _growths(outcomes, where)
+
+
+def write_all(pictures: dict[str, str], folder: Path) -> list[Path]:
+    """Write them; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, picture in pictures.items():
@@ -33,25 +36,26 @@ def draw_all(outcomes: Sequence[Outcome], folder: Path) -> list[Path]:
     return written
 
 
-def _style(contender: Contender, number: int) -> str:
-    """One colour a contender in all pictures: ours first, the limit of the machine pale."""
-    return "limit" if contender.limit else f"c{number % 7}"
+def ahead(outcome: Outcome, peer: str, metric: Metric) -> bool:
+    """Whether the median of the ratios says that the peer is ahead of us."""
+    ratio = outcome.ratio(peer, metric.key)
+    return ratio is not None and (ratio.median < 1 if metric.more_is_better else ratio.median > 1)
 
 
 # --- bars -----------------------------------------------------------------------------------------
 
 
-def _bars(outcomes: Sequence[Outcome]) -> str:
+def _bars(outcomes: Sequence[Outcome], where: str) -> str:
     """Two panels a row, one a table."""
-    first = outcomes[0].case
-    scenario = first.scenario
+    scenario = outcomes[0].case.scenario
     metric = scenario.metrics[0]
-    heights = [len(outcome.samples) * (BAR + GAP) + 40 for outcome in outcomes]
+    heights = [len(outcome.samples) * (BAR + GAP) + 44 for outcome in outcomes]
+    direction = "more is better" if metric.more_is_better else "less is better"
     shapes = [
         svg.text(20, 28, f"{scenario.name}: {scenario.summary}", "big"),
-        svg.text(20, 48, f"{metric.title}, {'more' if metric.more_is_better else 'less'} is better; bars: median of "
-                 "the rounds, lines: least to most", "faint"),
-        svg.text(20, 64, machine.one_line(), "faint"),
+        svg.text(20, 48, f"{metric.title}, {direction}.  Blue: asyncnet.  Orange: ahead of asyncnet.  Pale: not a "
+                 "library, but what the machine can do.  Lines: from least to most", "faint"),
+        svg.text(20, 64, where, "faint"),
     ]  # fmt: skip
     y = TOP
     for row in range(0, len(outcomes), 2):
@@ -59,25 +63,30 @@ def _bars(outcomes: Sequence[Outcome]) -> str:
             shapes += _panel(outcome, metric, 20 + column * (PANEL + 20), y)
         y += max(heights[row : row + 2])
     width = 40 + PANEL * min(2, len(outcomes)) + 20 * (len(outcomes) > 1)
-    return svg.document(max(width, 900), y, f"{scenario.name}: {scenario.summary}", shapes)
+    width = max(width, 40 + len(f"{scenario.name}: {scenario.summary}") * 8.6, 900)
+    return svg.document(width, y, f"{scenario.name}: {scenario.summary}", shapes)
 
 
 def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
     title = outcome.case.title.removeprefix(outcome.case.scenario.name).removeprefix(" · ")
     shapes = [svg.text(x, y + 14, title or outcome.case.scenario.operation, "head")]
     y += 24
+    names = max(map(len, outcome.samples), default=0) * LETTER + 12
     most = max((value for name in outcome.samples for value in outcome.values(name, metric.key)), default=0) or 1.0
-    scale = (PANEL - NAMES - 150) / most
-    for number, contender in enumerate(outcome.case.contenders):
-        values = outcome.values(contender.name, metric.key)
-        middle = outcome.middle(contender.name, metric)
+    scale = (PANEL - names - WORDS) / most
+    limits = {one.name for one in outcome.case.contenders if one.limit}
+    for name in outcome.samples:
+        values = outcome.values(name, metric.key)
+        middle = outcome.middle(name, metric)
         if middle is None:
             continue
-        start, half = x + NAMES, y + BAR / 2
-        shapes.append(svg.text(start - 8, y + 13, contender.name, "head" if contender.name == OURS else "", "end"))
-        shapes.append(svg.rectangle(start, y, middle * scale, BAR, _style(contender, number)))
+        start, half = x + names, y + BAR / 2
+        first = ahead(outcome, name, metric)
+        style = "limit" if name in limits else "ours" if name == OURS else "ahead" if first else "peer"
+        shapes.append(svg.text(start - 8, y + 13, name, "head" if name == OURS else "", "end"))
+        shapes.append(svg.rectangle(start, y, middle * scale, BAR, style))
         shapes.append(svg.line(start + min(values) * scale, half, start + max(values) * scale, half, "range"))
-        ratio = None if contender.name == OURS else outcome.ratio(contender.name, metric.key)
+        ratio = None if name == OURS else outcome.ratio(name, metric.key)
         words = metric.show(middle) + (f"  (asyncnet: {ratio.median:.2g} × it)" if ratio else "")
         shapes.append(svg.text(start + max(middle, *values) * scale + 6, y + 13, words, "faint"))
         y += BAR + GAP
@@ -86,42 +95,43 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
 
 # --- growth ---------------------------------------------------------------------------------------
 
+GROWTH = Metric("cpu_connection", "µs", 1e6)
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 900.0, 420.0, 80.0, 190.0, 370.0
 
-def _growths(outcomes: Sequence[Outcome]) -> dict[str, str]:
+
+def _growths(outcomes: Sequence[Outcome], where: str) -> dict[str, str]:
     """For each role, loop and heap with several numbers of connections: CPU time a connection."""
     groups: dict[str, dict[int, Outcome]] = {}
     for outcome in outcomes:
         case = outcome.case
+        if case.settings.get("tls"):
+            continue
         if any("cpu_connection" in sample for samples in outcome.samples.values() for sample in samples):
             name = "-".join(filter(None, ("tcp-growth", case.role, case.loop, case.heap)))
             groups.setdefault(name, {})[case.number("connections")] = outcome
-    return {name: _growth(group) for name, group in groups.items() if len(group) > 1}
+    return {name: _growth(group, where) for name, group in groups.items() if len(group) > 1}
 
 
-GROWTH = Metric("cpu_connection", "µs", 1e6)
-WIDTH, HEIGHT, LEFT, BOTTOM = 900.0, 420.0, 80.0, 370.0
-
-
-def _growth(group: dict[int, Outcome]) -> str:
+def _growth(group: dict[int, Outcome], where: str) -> str:
     """Lines over the number of connections, each step as wide as the next."""
     numbers = sorted(group)
     case = group[numbers[0]].case
-    title = f"CPU time a connection (opened, echoed on, closed): {case.role}, {case.loop} loop, {case.heap} heap"
+    title = f"How cost grows: CPU time a connection, as {case.role}, {case.loop} loop, {case.heap} heap"
     lines: list[tuple[Contender, int, list[float | None]]] = [
         (contender, number, [group[count].middle(contender.name, GROWTH) for count in numbers])
         for number, contender in enumerate(case.contenders)
     ]
-    most = max((value for _, _, values in lines for value in values if value is not None), default=1.0)
-    step = (WIDTH - LEFT - 220) / (len(numbers) - 1)
+    most = max((value for _, _, values in lines for value in values if value is not None), default=1.0) or 1.0
+    step = (WIDTH - LEFT - RIGHT) / (len(numbers) - 1)
 
     def height(value: float) -> float:
         return BOTTOM - value / most * (BOTTOM - TOP)
 
-    shapes = [svg.text(20, 28, title, "big"), svg.text(20, 48, "flat is good", "faint"),
-              svg.text(20, 64, machine.one_line(), "faint")]  # fmt: skip
+    shapes = [svg.text(20, 28, title, "big"), svg.text(20, 48, "A connection: opened, ten echoes, closed.  Less is "
+              "better, flat is good", "faint"), svg.text(20, 64, where, "faint")]  # fmt: skip
     for quarter in range(5):
         value = most * quarter / 4
-        shapes.append(svg.line(LEFT, height(value), WIDTH - 220, height(value), "axis"))
+        shapes.append(svg.line(LEFT, height(value), WIDTH - RIGHT, height(value), "axis"))
         shapes.append(svg.text(LEFT - 8, height(value) + 4, f"{GROWTH.show(value)} µs", "faint", "end"))
     for index, count in enumerate(numbers):
         shapes.append(svg.text(LEFT + index * step, BOTTOM + 20, f"{count:,} connections", "faint", "middle"))
@@ -130,7 +140,8 @@ def _growth(group: dict[int, Outcome]) -> str:
         points = [(LEFT + index * step, height(value)) for index, value in enumerate(values) if value is not None]
         if not points:
             continue
-        shapes.append(svg.polyline(points, _style(contender, number)))
+        style = "limit" if contender.limit else f"c{number % 7}"
+        shapes.append(svg.polyline(points, style))
         label = max(points[-1][1] + 4, ends[-1] + 15 if ends else 0)  # names below each other, never over each other
         ends.append(label)
         shapes.append(svg.text(points[-1][0] + 10, label, contender.name, "head" if contender.name == OURS else ""))

@@ -18,7 +18,10 @@ FETCH = Scenario(
         Contender("poplib", {"client": "benchmarks.contenders.pop3_poplib:messages"}, on_asyncio=False),
     ),
     metrics=METRICS,
+    loops=("asyncio",),
     goals=(Goal("poplib", 10.0, 25.0),),
+    most_rounds=3,
+    notes="On one loop only: round trips decide, not the loop.",
 )
 
 SCENARIOS = (FETCH,)

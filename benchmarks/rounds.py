@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -20,11 +21,13 @@ class Outcome:
         case: what was run.
         samples: for each contender one sample a round.
         skipped: contenders that could not take part, and what is missing.
+        seconds: how long all of it took.
     """
 
     case: Case
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def values(self, contender: str, metric: str) -> list[float]:
         """One value a round; empty when the contender has none."""
@@ -50,6 +53,8 @@ def conduct(
         WrongResult: a contender failed; nothing is printed about the others then.
     """
     outcome = Outcome(case)
+    rounds = min(rounds, case.scenario.most_rounds or rounds)
+    start = time.monotonic()
     present = []
     for contender in contenders:
         if missing := contender.missing:
@@ -66,4 +71,5 @@ def conduct(
                 continue
             if number:
                 outcome.samples.setdefault(contender.name, []).append(sample)
+    outcome.seconds = time.monotonic() - start
     return outcome

@@ -48,39 +48,49 @@ ROLES = {"client": AgainstServer("benchmarks.jobs_mail:MailJob", _serve, _judge)
 
 PERSISTENT = Scenario(
     name="smtp-one-connection",
-    summary="50 messages of 2 KiB over one connection with a round trip of 20 ms",
+    summary="messages of 2 KiB over one connection, one after the other",
     operation="message",
     roles=ROLES,
-    grid=({"count": 50, "rtt": 20, "kind": MESSAGE},),
+    grid=({"count": 50, "rtt": 20, "kind": MESSAGE}, {"count": 300, "kind": MESSAGE}),
     contenders=(
         *_everybody("pool"),
         _contender("asyncnet, one by one", "asyncnet", "one_by_one", "asyncnet.smtp"),
     ),
     metrics=(RATE, CPU, PEAK),
-    goals=(Goal("aiosmtplib", 3.0, 4.0),),
-    notes="asyncnet: send_many of a pool of one, where the next envelope travels with a body.",
+    loops=("asyncio",),
+    goals=(Goal("aiosmtplib", 3.0, 4.0, when={"rtt": 20}),),
+    most_rounds=3,
+    notes="asyncnet: send_many of a pool of one, where the next envelope travels with a body.  On one loop only: round "
+    "trips decide, not the loop.",
 )
 
 POOL = Scenario(
     name="smtp-pool",
-    summary="1,000 messages of 2 KiB over ten connections on loopback",
+    summary="messages of 2 KiB over ten connections: 1,000 on loopback, 300 over a link with a round trip of 20 ms",
     operation="message",
     roles=ROLES,
-    grid=tuple({"count": 1000, "connections": 10, "kind": kind} for kind in (MESSAGE, BYTES)),
+    grid=(
+        {"count": 1000, "connections": 10, "kind": MESSAGE},
+        {"count": 1000, "connections": 10, "kind": BYTES},
+        {"count": 300, "connections": 10, "kind": MESSAGE, "rtt": 20},
+    ),
     contenders=_everybody("pool"),
     metrics=(RATE, CPU, PEAK),
     goals=(
-        Goal("aiosmtplib", 1.6, 2.4, when={"kind": MESSAGE}),
+        Goal("aiosmtplib", 1.6, 2.4, when={"kind": MESSAGE, "rtt": None}),
         Goal("aiosmtplib", 4.0, 8.0, when={"kind": BYTES}),
     ),
 )
 
 FRESH = Scenario(
     name="smtp-new-connection",
-    summary="300 messages of 2 KiB, ten at once, a connection for each",
+    summary="messages of 2 KiB, ten at once, a connection for each",
     operation="message",
     roles=ROLES,
-    grid=({"count": 300, "connections": 10, "kind": MESSAGE},),
+    grid=(
+        {"count": 300, "connections": 10, "kind": MESSAGE},
+        {"count": 100, "connections": 10, "kind": MESSAGE, "rtt": 20},
+    ),
     contenders=_everybody("one_shots"),
     metrics=(RATE, CPU, PEAK),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from .model import OURS, Goal, Metric, Scenario
 from .rounds import Outcome
 
-__all__ = ["goal_lines", "listing", "met", "table"]
+__all__ = ["GoalParts", "goal_lines", "goal_parts", "listing", "met", "table"]
 
 DISTURBED = 0.05  # the share of a process's life spent waiting for its core from which a run is called so
 
@@ -68,26 +69,40 @@ def met(outcome: Outcome, goal: Goal) -> tuple[float, bool | None, bool | None] 
     return value, reached(goal.bound), reached(goal.aim)
 
 
+class GoalParts(NamedTuple):
+    """A goal and what became of it, in words."""
+
+    metric: str
+    value: str
+    wanted: str
+    verdict: str
+
+
+def goal_parts(outcome: Outcome, goal: Goal, result: tuple[float, bool | None, bool | None]) -> GoalParts:
+    """The words for what `met` has found."""
+    value, within, aimed = result
+    metric = next(one for one in outcome.case.scenario.metrics if one.key == goal.metric)
+    sign = "≥" if metric.more_is_better else "≤"
+
+    def show(number: float) -> str:
+        return f"{number:.3g} × {goal.peer}" if goal.peer else f"{metric.show(number)} ({metric.title})"
+
+    bounds = (("goal", goal.bound), ("aim", goal.aim))
+    wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number is not None]
+    verdict = "SHORT" if within is False else "aim reached" if aimed else "met" if within else "below the aim"
+    # Over a long link everybody waits, and CPU time says nothing about the rate.
+    bound_by_cpu = goal.metric == "rate" and "rtt" not in outcome.case.settings
+    by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and bound_by_cpu else None
+    note = f" (by CPU time {1 / by_cpu.median:.3g} ×)" if by_cpu else ""
+    return GoalParts(metric.title, show(value) + note, ", ".join(wanted), verdict)
+
+
 def goal_lines(outcome: Outcome) -> Iterable[str]:
     """One line for each goal that this case has measured."""
     for goal in outcome.case.goals:
-        if (result := met(outcome, goal)) is None:
-            continue
-        value, within, aimed = result
-        metric = next(one for one in outcome.case.scenario.metrics if one.key == goal.metric)
-        sign = "≥" if metric.more_is_better else "≤"
-
-        def show(number: float, goal: Goal = goal, metric: Metric = metric) -> str:
-            return f"{number:.3g} × {goal.peer}" if goal.peer else f"{metric.show(number)} ({metric.title})"
-
-        bounds = (("goal", goal.bound), ("aim", goal.aim))
-        wanted = [f"{word} {sign} {show(number)}" for word, number in bounds if number is not None]
-        verdict = "SHORT" if within is False else "aim reached" if aimed else "met" if within else "below the aim"
-        # Over a long link everybody waits, and CPU time says nothing about the rate.
-        bound_by_cpu = goal.metric == "rate" and "rtt" not in outcome.case.settings
-        by_cpu = outcome.ratio(goal.peer, "cpu", goal.ours) if goal.peer and bound_by_cpu else None
-        note = f" (by CPU time {1 / by_cpu.median:.3g} ×)" if by_cpu else ""
-        yield f"{goal.ours}, {metric.title}: {show(value)}{note}; {', '.join(wanted)}: {verdict}"
+        if (result := met(outcome, goal)) is not None:
+            parts = goal_parts(outcome, goal, result)
+            yield f"{goal.ours}, {parts.metric}: {parts.value}; {parts.wanted}: {parts.verdict}"
 
 
 def listing(scenarios: Iterable[Scenario]) -> str:

@@ -170,6 +170,7 @@ MANY = Scenario(
         Goal("asyncio streams", 1.0, 2.0, "opens_per_cpu", when=UVLOOP | {"role": "server"}),
         Goal(None, 4096, 3072, "held", when={"role": "server"}),
     ),
+    most_rounds=3,
     notes="opens/CPU s: connections accepted (server) or opened (client) in a second of the contender's own CPU time.  "
     "KiB each: anonymous memory; a client's includes what the 10,000 tasks that opened them have left of the heap.",
 )

@@ -60,9 +60,9 @@ RECEIVE = Scenario(
         "server": UnderFlood(JOB, _flood, _received),
     },
     grid=(
-        {"size": 200, "count": 150_000},
-        {"size": 1200, "count": 150_000},
-        {"size": 1200, "count": 150_000, "sender": "from a sender with GSO"},
+        {"size": 200, "count": 60_000},
+        {"size": 1200, "count": 60_000},
+        {"size": 1200, "count": 60_000, "sender": "from a sender with GSO"},
     ),
     contenders=(
         _receiver("asyncnet", "asyncnet", "asyncnet.udp", way="_many"),

@@ -40,7 +40,7 @@ def test_run_prints_tables_writes_json_and_draws(tmp_path: Path, capsys: pytest.
     ]  # fmt: skip
     names = {path.name for path in (tmp_path / "plots").iterdir()}
     assert names == {
-        "tcp-connections-asyncio-used.svg", "tcp-growth-client-asyncio-used.svg", "tcp-growth-server-asyncio-used.svg",
+        "tcp-connections-asyncio.svg", "tcp-growth-client-asyncio-used.svg", "tcp-growth-server-asyncio-used.svg",
     }  # fmt: skip
 
 

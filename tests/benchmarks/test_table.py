@@ -125,8 +125,9 @@ def words(path: Path) -> list[str]:
 
 
 def test_bars_are_drawn_for_each_table(tmp_path: Path) -> None:
-    (path,) = plot.draw_all([outcome(asyncnet=OURS, pears=PEARS), outcome(1000, pears=PEARS)], tmp_path)
-    assert path.name == "apples-asyncio-used.svg"
+    outcomes = [outcome(asyncnet=OURS, pears=PEARS), outcome(1000, pears=PEARS)]
+    (path,) = plot.write_all(plot.draw_all(outcomes, "here"), tmp_path)
+    assert path.name == "apples-asyncio.svg"
     said = words(path)
     assert "apples: apples <counted> & sorted" in said
     assert said.count("pears") == 2
@@ -136,8 +137,9 @@ def test_bars_are_drawn_for_each_table(tmp_path: Path) -> None:
 
 def test_growth_is_drawn_where_connections_grow(tmp_path: Path) -> None:
     grown: list[Sample] = [{"rate": 1, "cpu_connection": 2e-4}]
-    pictures = plot.draw_all([outcome(count, asyncnet=grown, pears=grown) for count in (1000, 100)], tmp_path)
-    assert [path.name for path in pictures] == ["apples-asyncio-used.svg", "tcp-growth-client-asyncio-used.svg"]
+    outcomes = [outcome(count, asyncnet=grown, pears=grown) for count in (1000, 100)]
+    pictures = plot.write_all(plot.draw_all(outcomes, "here"), tmp_path)
+    assert [path.name for path in pictures] == ["apples-asyncio.svg", "tcp-growth-client-asyncio-used.svg"]
     said = words(pictures[1])
     assert said.index("100 connections") < said.index("1,000 connections")
     assert "200 µs" in said
