@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
-from ..errors import ConnectionLost, LimitExceeded, ProtocolError
+from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
 from .line_connection import LineConnection
 from .lines import MAX_BLOCK, LineBuffer
 
@@ -163,6 +163,9 @@ class Pipeline(Generic[StatusT]):
         try:
             await self._connection.receive()
             self._sort()
+        except AsyncNetError:
+            self._check()  # another command has dropped the connection meanwhile: not a stream that we closed
+            raise
         finally:
             self._receiving = False
             self._wake()
