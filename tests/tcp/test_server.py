@@ -333,3 +333,95 @@ async def test_context_of_the_opener_is_not_the_handlers() -> None:
             await ask(server.port, b"")
     assert seen
     assert seen[0] is not mine
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks are of Python 3.12")
+async def test_tasks_that_begin_at_once_are_served_like_others() -> None:
+    """An application may have set ``asyncio.eager_task_factory``: a handler can then be done before it is a task."""
+    gone = asyncio.Event()
+
+    async def at_once(stream: asyncnet.tcp.Stream) -> None:
+        stream.abort()
+        gone.set()
+
+    loop = asyncio.get_running_loop()
+    if "uvloop" in str(type(loop)):
+        pytest.skip("uvloop hands the factory an argument that that of Python 3.12 and 3.13 does not take")
+    before = loop.get_task_factory()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # of Python 3.12
+    try:
+        async with asyncnet.tcp.Server(at_once, max_connections=1) as server:
+            for _ in range(3):  # a place that is not given back would be the last one
+                gone.clear()
+                with socket.create_connection(("127.0.0.1", server.port)):
+                    async with asyncio.timeout(5):
+                        await gone.wait()
+            assert server.stats.active == 0
+        async with asyncnet.tcp.Server(echo) as server:
+            async with asyncnet.tcp.Client("127.0.0.1", server.port) as stream:
+                await stream.send(b"x")
+                assert await stream.receive() == b"x"
+                assert len(server.connections) == 1
+    finally:
+        loop.set_task_factory(before)
+
+
+async def test_a_socket_that_took_the_path_over_is_left_alone(tmp_path: os.PathLike[str]) -> None:
+    """A new server may be put in the place of an old one by a rename, before the old one is closed."""
+    path, new = os.path.join(tmp_path, "socket"), os.path.join(tmp_path, "new")
+
+    async def first(stream: asyncnet.tcp.Stream) -> None:
+        await stream.send(b"first")
+
+    async with asyncnet.tcp.Server(echo, path=new) as server:
+        async with asyncnet.tcp.Server(first, path=path):
+            os.rename(new, path)
+        async with asyncnet.tcp.Client(path=path) as stream:
+            await stream.send(b"second")
+            assert await stream.receive() == b"second"
+        assert server.stats.accepted == 1
+    async with asyncnet.tcp.Server(echo, path=path):
+        pass
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("where", ["unix", "ipv6"])
+async def test_tls_wherever_tcp_is(where: str, tmp_path: os.PathLike[str]) -> None:
+    authority = testing.CertificateAuthority()
+    context, trust = authority.server_context(), authority.client_context()
+    path = os.path.join(tmp_path, "socket")
+    server = (
+        asyncnet.tcp.Server(echo, path=path, ssl=context)
+        if where == "unix"
+        else asyncnet.tcp.Server(echo, "::1", ssl=context)
+    )
+    async with server:
+        client = (
+            asyncnet.tcp.Client(path=path, ssl=trust, server_hostname="localhost")
+            if where == "unix"
+            else (asyncnet.tcp.Client("::1", server.port, ssl=trust))
+        )
+        async with client as stream:
+            await stream.send(b"hello")
+            await stream.send_eof()
+            assert await stream.receive() == b"hello"
+            assert await stream.receive() == b""
+
+
+async def test_a_failing_handler_on_a_path_is_logged_with_the_path(
+    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Peers of Unix sockets have no name."""
+    path = os.path.join(tmp_path, "socket")
+
+    async def fail(stream: asyncnet.tcp.Stream) -> None:
+        raise ZeroDivisionError("mine")
+
+    async with asyncnet.tcp.Server(fail, path=path) as server:
+        async with asyncnet.tcp.Client(path=path) as stream:
+            with pytest.raises((asyncnet.ConnectionLost, EOFError)):
+                if not await stream.receive():
+                    raise EOFError
+        assert server.stats.failed_handlers == 1
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert path in record.getMessage()

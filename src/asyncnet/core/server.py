@@ -107,6 +107,7 @@ class StreamServer(BaseClient):
         self._proxy_protocol = proxy_protocol
         self._listeners: list[socket.socket] = []
         self._addresses: tuple[Endpoint | str, ...] = ()
+        self._path_id: tuple[int, int] | None = None
         self._accepting = False
         self._retry: asyncio.TimerHandle | None = None
         self._tasks: dict[asyncio.Task[None], Stream | None] = {}
@@ -123,6 +124,8 @@ class StreamServer(BaseClient):
         self._listeners = await listening_sockets(
             operation, self._host, self._wanted_port, self._path, backlog=self._backlog, reuse_port=self._reuse_port
         )
+        if self._path is not None:
+            self._path_id = _identity(self._path)
         names = [listener.getsockname() for listener in self._listeners]
         self._addresses = tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
         self._start_accepting()
@@ -257,7 +260,8 @@ class StreamServer(BaseClient):
         for listener in self._listeners:
             if self._path is not None and listener.fileno() >= 0:
                 with contextlib.suppress(OSError):
-                    os.unlink(self._path)
+                    if _identity(self._path) == self._path_id:  # else it is another server's by now
+                        os.unlink(self._path)
             listener.close()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -284,7 +288,8 @@ class StreamServer(BaseClient):
                 continue
             self._per_peer[host] = self._per_peer.get(host, 0) + 1
             task = self._loop.create_task(self._serve(sock, host), context=contextvars.Context())
-            self._tasks[task] = None
+            if not task.done():  # eager tasks (Python 3.12) have begun by now, or even ended
+                self._tasks.setdefault(task, None)
 
     def _exhausted(self, error: OSError) -> None:
         # Without a pause the loop would spin: the listener stays readable.
@@ -312,6 +317,7 @@ class StreamServer(BaseClient):
                 if sock.family != socket.AF_UNIX:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 stream._attach(sock)
+                stream._peer = stream._peer or self._path  # peers of Unix sockets have no name
                 self._tasks[task] = stream
                 if self._context is not None or self._proxy_protocol:
                     async with asyncio.timeout(self._handshake_timeout):
@@ -370,3 +376,8 @@ class StreamServer(BaseClient):
             self._per_peer.pop(host, None)
         if not self._accepting and self._state == "open":
             self._resume()
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
