@@ -70,6 +70,8 @@ class Stream(Connection):
         while not wire.size:
             if wire.eof:
                 return self._end_of_stream(wire, "receive")
+            if wire.pulls and (data := wire.pull(min(max_bytes, CHUNK))) is not None:
+                return data
             await self._arrival(wire, timeout, "receive")
         return wire.take_some(max_bytes)
 
@@ -90,6 +92,8 @@ class Stream(Connection):
         if wire.direct:  # came into the memory of another reader, who is not awake yet
             raise self._misused("another task is receiving on this stream", "receive_into")
         if not wire.size and not wire.eof and wire.tls is None:
+            if wire.pulls and (count := wire.pull_into(view)):
+                return count
             wire.receive_directly(view)
         try:
             while not (wire.size or wire.eof or wire.direct):
@@ -215,6 +219,8 @@ class Stream(Connection):
             if wire.eof:
                 self._end_of_stream(wire, "receive")
                 raise StopAsyncIteration
+            if wire.pulls and (data := wire.pull(CHUNK)) is not None:
+                return data
             await self._arrival(wire, ..., "receive")
         return wire.take_some(CHUNK)
 

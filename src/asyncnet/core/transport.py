@@ -101,6 +101,28 @@ class Transport:
             self._watch(self._watched & ~READ)
             receiver.eof_received()
 
+    def pull(self, most: int) -> bytes | None:
+        """What the kernel has at this moment; ``None`` for nothing yet or nothing more, which is told as always."""
+        if not self._closing:
+            try:
+                return self.socket.recv(most) or None
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as error:
+                self.fail(error)
+        return None
+
+    def pull_into(self, view: memoryview) -> int:
+        """As `pull`, into the caller's memory."""
+        if not self._closing:
+            try:
+                return self.socket.recv_into(view)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as error:
+                self.fail(error)
+        return 0
+
     def pause_reading(self) -> None:
         """Stop receiving."""
         self._watch(self._watched & ~READ)

@@ -29,6 +29,7 @@ from .transport import Transport
 __all__ = ["CHUNK", "READ_AHEAD", "Wire"]
 
 CHUNK = 65_536  # bytes: the most that one piece of what was received holds
+_PULLS = 16  # pieces that a reader may take past the loop until the others have their turn
 READ_AHEAD = 262_144  # bytes received ahead of the reader before the peer is made to wait
 
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -77,12 +78,13 @@ class Wire:
         read_deadline: loop time at which its wait ends, ``None`` for no limit.
         target: the memory that the next bytes are to be received into.
         direct: how many bytes went straight into the reader's own memory.
+        pulls: how often the reader may take from the kernel by itself: a peer that sends much has more there.
     """
 
     __slots__ = (
         "_buffer", "_chunks", "_closed", "_filling", "_idle", "_loop", "_read_paused", "_scratch", "_taken",
         "_timed_out", "_timer", "_writers", "bytes_sent", "direct", "eof", "failure", "limit", "lost",
-        "read_deadline", "reader", "size", "target", "tls", "transport", "write_paused",
+        "pulls", "read_deadline", "reader", "size", "target", "tls", "transport", "write_paused",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
@@ -106,6 +108,7 @@ class Wire:
         self.read_deadline: float | None = None
         self.write_paused = False
         self.direct = 0
+        self.pulls = 0
         self._idle: _Idle | None = None
         self._filling: Direct | None = None
         self._timed_out: Callable[[], Exception] = TimeoutError
@@ -123,6 +126,8 @@ class Wire:
             self.target = self._scratch
             self.direct = nbytes
             self._taken += nbytes
+            if nbytes > CHUNK:
+                self.pulls = _PULLS
         elif self.tls is not None:
             if not self._decrypt(view[:nbytes]):
                 return
@@ -132,6 +137,7 @@ class Wire:
         else:
             self._chunks += [view[start : min(start + CHUNK, nbytes)].tobytes() for start in range(0, nbytes, CHUNK)]
             self.size += nbytes
+            self.pulls = _PULLS
         if self.size >= self.limit and not self._read_paused:
             self._pause_reading()
         reader = self.reader
@@ -226,6 +232,21 @@ class Wire:
         if self._read_paused:
             self._resume_reading_below_limit()
 
+    def pull(self, most: int) -> bytes | None:
+        """A piece from the kernel, past the loop and its scratch memory; see `pulls`."""
+        self.pulls -= 1
+        data = self.transport.pull(most)
+        if data is not None:
+            self._taken += len(data)
+        return data
+
+    def pull_into(self, view: memoryview) -> int:
+        """As `pull`, into the reader's own memory; 0 for nothing."""
+        self.pulls -= 1
+        count = self.transport.pull_into(view)
+        self._taken += count
+        return count
+
     def give_back(self, data: bytes) -> None:
         """Put bytes back to the front: a direct receive was cancelled after they came."""
         self.gather()[:0] = data
@@ -311,6 +332,7 @@ class Wire:
     def begin_tls(self, layer: TLSLayer) -> None:
         """Speak TLS from here on; what the peer has sent already is part of its handshake."""
         self.tls = layer
+        self.pulls = 0
         early = bytes(self.gather())
         self._buffer = None
         self.size = 0
