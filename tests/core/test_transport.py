@@ -280,6 +280,41 @@ async def test_a_stream_outlives_its_loop_and_can_still_be_aborted() -> None:
     gc.collect()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a task that never ends
+async def test_a_server_outlives_its_loop_and_can_still_be_aborted() -> None:
+    factory = type(asyncio.get_running_loop())
+    begun = threading.Event()
+
+    async def wait(stream: asyncnet.tcp.Stream) -> None:
+        begun.set()
+        await stream.receive()
+
+    server = asyncnet.tcp.Server(wait)
+
+    async def serve(peer: socket.socket) -> None:
+        await server.open()
+        peer.connect(("127.0.0.1", server.port))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+
+    with socket.socket() as peer:
+
+        def work() -> None:
+            loop = factory()
+            loop.set_exception_handler(lambda loop, context: None)  # that task again
+            loop.run_until_complete(serve(peer))
+            loop.close()
+
+        await run_in_file_thread(work)
+        server.abort()
+        assert server.closed
+        peer.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
+        with socket.socket() as late, pytest.raises(ConnectionRefusedError):
+            late.connect(("127.0.0.1", server.port))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 async def test_a_forked_child_has_a_life_of_its_own() -> None:

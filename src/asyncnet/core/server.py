@@ -162,12 +162,13 @@ class StreamServer(BaseClient):
     def _drop(self) -> None:
         self._stop_listening()
         loop = self._loop
-        if loop is None or loop.is_closed():
-            return
         for task, stream in list(self._tasks.items()):
             if stream is not None:
                 stream.abort()
-            task.cancel()
+            if loop is not None and not loop.is_closed():
+                task.cancel()
+        if loop is None or loop.is_closed():
+            return
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 

@@ -174,12 +174,12 @@ class Server(Channel[Datagram]):
             self._ended.set_result(None)
 
     async def serve_forever(self, *, signals: bool = False) -> None:
-        """Serve until the server is closed.
+        """Serve until the server is closed; return at once if it has been.
 
         Args:
             signals: on SIGINT or SIGTERM close with the default grace, then return.
         """
-        if self._state != "open" or self._ended is None:
+        if self._ended is None:
             raise self._unusable("serve_forever")
         loop = asyncio.get_running_loop()
         stop = loop.create_future()
