@@ -78,7 +78,7 @@ bench: $(MARK)-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 bench-all: $(MARK)-bench
-	$(BIN)/python -m benchmarks --loop both --plot --json build/benchmarks/run.json
+	$(BIN)/python -m benchmarks --loop both --limits --plot --json build/benchmarks/run.json
 
 bench-check: $(MARK)-bench
 	$(BIN)/python -m benchmarks --loop both --check

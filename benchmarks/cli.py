@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import catalogue, machine, page, peers, plot, results
+from . import catalogue, limits, machine, page, peers, plot, results
 from .model import OURS, Case, Contender, Scenario, WrongResult
 from .rounds import Outcome, conduct
 from .table import listing, met, table
@@ -30,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, action="append", metavar="N", help="connections; may be repeated")
     parser.add_argument("--scale", type=float, default=1.0, metavar="F", help="this much of the work (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument(
+        "--limits", action="store_true", help="measure the other sides too, by wrk, dnsperf and the like"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="run nothing; write the page of the docs from a JSON")
     parser.add_argument("--plot", type=Path, nargs="?", const=plot.FOLDER, metavar="FOLDER",
                         help="draw an SVG for each table (default folder: build/benchmarks/plots)")  # fmt: skip
@@ -141,10 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine.one_line())
     print(f"{peers.described()}; medians of {options.rounds} rounds; each run in a fresh process")
     start = time.monotonic()
+    reached = limits.measure() if options.limits else []
+    for line in reached:
+        print(f"the other side by itself: {line}", flush=True)
     outcomes, failures = _run(options, scenarios)
     print(f"\n{len(outcomes)} tables in {time.monotonic() - start:.0f} s")
     if options.json:
-        results.write(options.json, outcomes)
+        results.write(options.json, outcomes, reached)
     if options.plot:
         for path in plot.write_all(plot.draw_all(outcomes, machine.one_line()), options.plot):
             print(f"drawn: {path}")

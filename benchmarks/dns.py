@@ -87,6 +87,7 @@ DISTINCT = Scenario(
         _aiodns("distinct"),
         _contender("pycares", "pycares", "distinct", "pycares"),
         _contender("dnspython", "dnspython", "distinct", "dns.asyncresolver"),
+        Contender("raw socket", {"client": f"{CONTENDERS}raw:distinct"}, on_asyncio=False, limit=True),
     ),
     metrics=(Metric("rate", "names/s", more_is_better=True), CPU, *LATENCY, QUESTIONS, PEAK),
     goals=(Goal("aiodns", 0.7, 1.0),),

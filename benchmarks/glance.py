@@ -48,8 +48,8 @@ def draw(outcomes: Sequence[Outcome], title: str, where: str) -> str:
     bottom = TOP + len(rows) * ROW
     shapes = [
         svg.text(20, 28, title, "big"),
-        svg.text(20, 48, "Each dot is a peer, at the first number of its table.  Blue, right of 1 ×: asyncnet is that much "
-                 "better.  Orange, left: the peer is ahead.", "faint"),
+        svg.text(20, 48, "Each dot is a peer, at the first number of its table.  Blue, right of 1 ×: asyncnet is "
+                 "so many times better.  Orange, left: the peer is ahead.", "faint"),
         svg.text(20, 64, where, "faint"),
     ]  # fmt: skip
     for power in range(-2, 6):

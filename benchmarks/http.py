@@ -38,6 +38,7 @@ def _everybody(work: str) -> tuple[Contender, ...]:
         _contender("niquests", "niquests", work, "niquests"),
         _contender("pyreqwest", "pyreqwest", work, "pyreqwest"),
         _contender("urllib in threads", "urllib", work, on_asyncio=False),
+        *([_contender("raw sockets", "raw", work, on_asyncio=False, limit=True)] if work == "pages" else []),
     )
 
 

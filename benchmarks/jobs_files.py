@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from .job import PATTERN_PERIOD, Job, pattern
 
-__all__ = ["DownloadJob"]
+__all__ = ["DownloadJob", "memory_folder"]
+
+
+PREFIX = "benchmarks-"
+
+
+def memory_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory where there is such a place; those of processes that were killed go."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+    for left in Path(memory).glob(f"{PREFIX}*"):
+        owner = left.name.split("-")[1]
+        if owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=memory)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 class DownloadJob(Job):
@@ -20,8 +44,7 @@ class DownloadJob(Job):
 
     def __init__(self, settings: Mapping[str, int | str], loop: str, port: int) -> None:
         super().__init__(settings, loop, port)
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self._folder = tempfile.TemporaryDirectory(prefix="benchmarks-", dir=memory)
+        self._folder = memory_folder()
         self.path = Path(self._folder.name) / "big"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .model import Contender, Goal, Scenario
-from .reading import METRICS, roles
+from .reading import METRICS, raw, roles
 
 __all__ = ["SCENARIOS"]
 
@@ -16,6 +16,7 @@ FETCH = Scenario(
     contenders=(
         Contender("asyncnet", {"client": "benchmarks.contenders.nntp_asyncnet:articles"}, ("asyncnet.nntp",)),
         Contender("nntplib", {"client": "benchmarks.contenders.nntp_nntplib:articles"}, ("nntplib",), on_asyncio=False),
+        raw("articles"),
     ),
     metrics=METRICS,
     loops=("asyncio",),

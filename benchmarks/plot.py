@@ -13,6 +13,7 @@ __all__ = ["FOLDER", "ahead", "draw_all", "write_all"]
 
 FOLDER = Path("build/benchmarks/plots")
 PANEL, BAR, GAP, TOP, WORDS = 580.0, 18.0, 6.0, 88.0, 205.0
+LONGER = 1.6  # how much longer than the longest bar of a library the bar of the machine's limit may be
 LETTER = 7.2  # about what a letter of a name takes
 
 
@@ -72,9 +73,14 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
     shapes = [svg.text(x, y + 14, title or outcome.case.scenario.operation, "head")]
     y += 24
     names = max(map(len, outcome.samples), default=0) * LETTER + 12
-    most = max((value for name in outcome.samples for value in outcome.values(name, metric.key)), default=0) or 1.0
-    scale = (PANEL - names - WORDS) / most
     limits = {one.name for one in outcome.case.contenders if one.limit}
+    # What the machine can do may be a hundred times more: its bar is cut where it would make all others tiny.
+    most = LONGER * max((value for name in outcome.samples if name not in limits
+                         for value in outcome.values(name, metric.key)), default=0) or 1.0  # fmt: skip
+    most = min(
+        most, max((value for name in outcome.samples for value in outcome.values(name, metric.key)), default=most)
+    )
+    scale = (PANEL - names - WORDS) / (most or 1.0)
     for name in outcome.samples:
         values = outcome.values(name, metric.key)
         middle = outcome.middle(name, metric)
@@ -84,11 +90,15 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
         first = ahead(outcome, name, metric)
         style = "limit" if name in limits else "ours" if name == OURS else "ahead" if first else "peer"
         shapes.append(svg.text(start - 8, y + 13, name, "head" if name == OURS else "", "end"))
-        shapes.append(svg.rectangle(start, y, middle * scale, BAR, style))
-        shapes.append(svg.line(start + min(values) * scale, half, start + max(values) * scale, half, "range"))
+        cut = max(values) > most
+        shapes.append(svg.rectangle(start, y, min(middle, most) * scale, BAR, style))
+        if not cut:
+            shapes.append(svg.line(start + min(values) * scale, half, start + max(values) * scale, half, "range"))
         ratio = None if name == OURS else outcome.ratio(name, metric.key)
-        words = metric.show(middle) + (f"  (asyncnet: {ratio.median:.2g} × it)" if ratio else "")
-        shapes.append(svg.text(start + max(middle, *values) * scale + 6, y + 13, words, "faint"))
+        words = (
+            ("… " if cut else "") + metric.show(middle) + (f"  (asyncnet: {ratio.median:.2g} × it)" if ratio else "")
+        )
+        shapes.append(svg.text(start + min(most, max(values)) * scale + 6, y + 13, words, "faint"))
         y += BAR + GAP
     return shapes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .model import Contender, Goal, Scenario
-from .reading import METRICS, roles
+from .reading import METRICS, raw, roles
 
 __all__ = ["SCENARIOS"]
 
@@ -16,6 +16,7 @@ FETCH = Scenario(
     contenders=(
         Contender("asyncnet", {"client": "benchmarks.contenders.pop3_asyncnet:messages"}, ("asyncnet.pop3",)),
         Contender("poplib", {"client": "benchmarks.contenders.pop3_poplib:messages"}, on_asyncio=False),
+        raw("messages"),
     ),
     metrics=METRICS,
     loops=("asyncio",),

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .model import Case, Metric, Role, Sample, WrongResult
+from .model import Case, Contender, Metric, Role, Sample, WrongResult
 from .peers import program
 from .roles import AgainstServer, Message
 
-__all__ = ["METRICS", "roles"]
+__all__ = ["METRICS", "raw", "roles"]
 
 METRICS = (
     Metric("rate", "messages/s", more_is_better=True),
     Metric("cpu", "CPU µs each", 1e6, compared=True),
     Metric("peak", "peak MiB", 1 / 2**20),
 )
+
+
+def raw(work: str) -> Contender:
+    """How fast the other side is over that link."""
+    function = f"benchmarks.contenders.reading_raw:{work}"
+    return Contender("raw socket, all at once", {"client": function}, on_asyncio=False, limit=True)
 
 
 def roles(protocol: str) -> dict[str, Role]:

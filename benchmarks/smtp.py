@@ -19,11 +19,15 @@ def _contender(name: str, module: str, work: str, *needs: str, on_asyncio: bool 
     return Contender(name, {"client": f"{CONTENDERS}{module}:{work}"}, needs, on_asyncio)
 
 
+RAW = Contender("raw sockets", {"client": f"{CONTENDERS}raw:pool"}, on_asyncio=False, limit=True)
+
+
 def _everybody(work: str) -> tuple[Contender, ...]:
     return (
         _contender("asyncnet", "asyncnet", work, "asyncnet.smtp"),
         _contender("aiosmtplib", "aiosmtplib", work, "aiosmtplib"),
         _contender("smtplib in threads", "smtplib", work, on_asyncio=False),
+        *([RAW] if work == "pool" else []),
     )
 
 
