@@ -459,6 +459,47 @@ async def test_a_cancelled_download_can_be_gone_on_with(tmp_path):
         assert got.resumed_from > 0
 
 
+@pytest.mark.parametrize("secure", [False, True])
+async def test_what_came_over_a_slow_line_is_on_the_disk_soon(tmp_path, secure):
+    authority = testing.CertificateAuthority()
+    context = authority.client_context() if secure else None
+    drips = asyncio.Event()
+
+    async def drip(reader, writer):
+        head = f'HTTP/1.1 200 OK\r\nETag: "{SHA256[:16]}"\r\nContent-Length: {len(BODY)}\r\n\r\n'
+        writer.write(head.encode() + BODY[:100_000])
+        for start in range(100_000, 600_000, 1000):
+            await asyncio.sleep(0.02)  # a slow line is slow
+            writer.write(BODY[start : start + 1000])
+        await testing.until_gone(reader)
+
+    with testing.HTTPServer({"/f": testing.Raw(drip)}, ssl=authority.server_context() if secure else None) as server:
+        task = asyncio.create_task(
+            http.download(
+                server.url("/f"), tmp_path / "f", ssl=context, progress=lambda done, total: done > 0 and drips.set()
+            )
+        )
+        async with asyncio.timeout(8):
+            await drips.wait()  # a kill now leaves what has come
+            while not (tmp_path / "f.part").stat().st_size:
+                await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        server.routes["/f"] = testing.Resource(BODY)
+        got = await http.download(server.url("/f"), tmp_path / "f", ssl=context, known_hash=KNOWN)
+        assert 100_000 <= got.resumed_from < 600_000
+
+
+async def test_a_stall_loses_nothing(tmp_path):
+    tag = {"ETag": f'"{SHA256[:16]}"', "Accept-Ranges": "bytes"}
+    stalled = testing.Response(200, tag, BODY, stall_at=400_000)
+    with testing.HTTPServer({"/f": [stalled, testing.Resource(BODY)]}) as server:
+        got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN, idle_timeout=0.3, min_rate=None)
+        assert got.size == len(BODY)
+        assert ranges(server) == [None, "bytes=400000-"]
+
+
 async def test_a_client_downloads(tmp_path):
     with testing.HTTPServer({"/f": testing.Resource(b"content")}) as server:
         async with http.Client(base_url=server.url(), auth=("u", "p")) as client:

@@ -90,6 +90,13 @@ class Direct:
             self._transport.resume_reading()  # to see when the peer closes
         return count
 
+    def settle(self) -> int:
+        """Give up a `fill` that was cancelled; return how much of its view was filled."""
+        if self._view is None:
+            return 0
+        count, self._view = self._filled, None
+        return count
+
     def _target(self) -> None:
         assert self._view is not None
         room = len(self._view) if self._remaining is None else self._filled + self._remaining

@@ -22,6 +22,7 @@ __all__ = ["Pieces", "fill", "pour", "pour_direct"]
 
 _BUFFER = 1024 * 1024  # bytes: stays in the cache of a core between receiving and writing
 _BATCH = 1024 * 1024  # bytes written by one job of the file thread
+_KEEP = 1.0  # seconds that bytes of a slow link wait to be written: so much is lost if the process is killed
 _QUANTUM = 8 * 1024 * 1024  # bytes that the file thread takes from one connection until others have their turn
 
 P = ParamSpec("P")
@@ -30,24 +31,28 @@ Pieces = Sequence[bytes | memoryview]
 
 
 async def fill(direct: Direct, pace: Pace, view: memoryview) -> int:
-    """As `Direct.fill`, and not slower than it may be.
+    """As `Direct.fill`, not slower than it may be, and with less than a full view where the link is slow.
 
     Raises:
         ConnectionLost: the body was cut; what came before has been returned.
-        OperationTimeout: no byte came for too long, or too few; what came before is lost.
+        OperationTimeout: no byte came for too long, or too few.
     """
-    while True:
-        before = direct.received
-        count = None
-        try:
-            async with pace.limit():
-                count = await direct.fill(view)
-        except TimeoutError:
-            if direct.received == before:
-                raise pace.expired() from None
-        pace.moved(direct.received - before)
-        if count is not None:
-            return count
+    before = direct.received
+    count: int | None = None
+    try:
+        async with pace.limit():
+            while count is None:
+                try:
+                    async with asyncio.timeout(_KEEP):
+                        count = await direct.fill(view)
+                except TimeoutError:
+                    count = direct.settle() or None
+    except TimeoutError:
+        count = direct.settle()
+        if not count:
+            raise pace.expired() from None
+    pace.moved(direct.received - before)
+    return count
 
 
 async def pour_direct(
@@ -127,13 +132,15 @@ async def _to_its_end(job: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs)
 async def _batches(receive: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[list[bytes], None]:
     batch: list[bytes] = []
     size = 0
+    clock = asyncio.get_running_loop().time
+    until = clock() + _KEEP
     try:
         while piece := await receive():
             batch.append(piece)
             size += len(piece)
-            if size >= _BATCH:
+            if size >= _BATCH or clock() > until:
                 yield batch
-                batch, size = [], 0
+                batch, size, until = [], 0, clock() + _KEEP
     except (ConnectionLost, OperationTimeout) as error:
         if batch:
             yield batch
