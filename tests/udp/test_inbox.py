@@ -13,7 +13,8 @@ import pytest
 
 from asyncnet import udp
 from asyncnet.core.address import Endpoint
-from asyncnet.udp.inbox import UDP_GRO, OpenInbox, PeerInbox, to_endpoint
+from asyncnet.core.sockets import to_endpoint
+from asyncnet.udp.inbox import UDP_GRO, OpenInbox, PeerInbox
 from asyncnet.udp.sockets import _from_before, connect_socket, socket_address
 from tests.udp.peers import plain_socket, port_of, turns_until
 

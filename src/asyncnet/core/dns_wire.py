@@ -21,7 +21,7 @@ from .dns_decode import decode_rows
 from .dns_message import Response, encode_query, read_response
 from .dns_result import Failure, Row
 from .nameserver import Nameserver
-from .sockets import connect_socket, receive_exactly, send_all, wait_readable
+from .sockets import connect_socket, receive_exactly, send_all, sockaddr, wait_readable
 
 __all__ = ["Exchange", "PlainExchange", "WireEngine"]
 
@@ -61,8 +61,13 @@ class PlainExchange:
 
     async def _over_udp(self, server: Nameserver, name: str, type: str, edns: bool) -> tuple[bytes, Response]:
         if server not in self._asked:
-            self._asked[server] = (_socket(server, socket.SOCK_DGRAM), secrets.randbits(16))
-            self._asked[server][0].connect(tuple(server.endpoint))
+            sock = _socket(server, socket.SOCK_DGRAM)
+            try:
+                sock.connect(sockaddr(server.endpoint))
+            except BaseException:
+                sock.close()
+                raise
+            self._asked[server] = (sock, secrets.randbits(16))
         sock, number = self._asked[server]
         sock.send(encode_query(number, name, type, edns=edns))
         while True:
@@ -77,7 +82,7 @@ class PlainExchange:
         number = secrets.randbits(16)
         query = encode_query(number, name, type, edns=edns)
         with _socket(server, socket.SOCK_STREAM) as sock:
-            await connect_socket(sock, tuple(server.endpoint))
+            await connect_socket(sock, sockaddr(server.endpoint))
             await send_all(sock, len(query).to_bytes(2) + query)
             length = int.from_bytes(await receive_exactly(sock, 2))
             message = await receive_exactly(sock, length)

@@ -17,7 +17,8 @@ from typing import Any
 from .address import Endpoint
 
 __all__ = [
-    "connect_socket", "receive_exactly", "receive_head", "send_all", "sockaddr", "wait_readable", "wait_writable",
+    "connect_socket", "receive_exactly", "receive_head", "send_all", "sockaddr", "to_endpoint", "wait_readable",
+    "wait_writable",
 ]  # fmt: skip
 
 
@@ -30,6 +31,14 @@ def sockaddr(endpoint: Endpoint) -> tuple[Any, ...]:
     if not zone:
         return host, endpoint.port
     return host, endpoint.port, 0, int(zone) if zone.isdecimal() else _interface(zone)
+
+
+def to_endpoint(address: Any) -> Endpoint:
+    """A socket's own notation of an address as an endpoint, with the zone of a link-local one."""
+    host, port = address[0], address[1]
+    if len(address) == 4 and address[3] and "%" not in host:
+        host = f"{host}%{address[3]}"
+    return Endpoint(host, port)
 
 
 def _interface(zone: str) -> int:

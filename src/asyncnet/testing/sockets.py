@@ -8,6 +8,9 @@ import socket
 import struct
 import sys
 
+from ..core.address import Endpoint
+from ..core.sockets import sockaddr
+
 if sys.platform == "linux":
     import fcntl
     import termios
@@ -29,7 +32,7 @@ def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM, b
         sock.setblocking(False)
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        sock.bind(sockaddr(Endpoint(host, port)))
         if kind == socket.SOCK_STREAM:
             sock.listen(backlog)
     except BaseException:

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from ..core.address import Endpoint
 from ..core.dialer import Dialer, current_dialer
 from ..core.operation import Operation, Timeout, check_timeout
+from ..core.sockets import to_endpoint
 from ..core.target import LocalAddress, check_local_address, check_target
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel
 from .datagram import MAX_DATAGRAM, Buffer, check_data
-from .inbox import Overflow, PeerInbox, to_endpoint
+from .inbox import Overflow, PeerInbox
 from .multicast import check_hops, check_interface, set_hops, set_interface
 from .outbox import FAIR_SENDS, Outbox
 from .sockets import connect_any, set_options

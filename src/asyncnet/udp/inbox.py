@@ -18,10 +18,11 @@ from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
 from ..core.address import Endpoint
+from ..core.sockets import to_endpoint
 from .datagram import Datagram
 from .segments import split
 
-__all__ = ["Inbox", "OpenInbox", "Overflow", "PeerInbox", "to_endpoint"]
+__all__ = ["Inbox", "OpenInbox", "Overflow", "PeerInbox"]
 
 T = TypeVar("T", bytes, Datagram)
 
@@ -333,14 +334,6 @@ class OpenInbox(Inbox[Datagram]):
 def _no_messages(size: int, space: int) -> Any:
     """Stands in where sockets have no recvmsg: on Windows."""
     raise NotImplementedError
-
-
-def to_endpoint(address: Any) -> Endpoint:
-    """A socket's own notation of an address as an endpoint, with the zone of a link-local one."""
-    host, port = address[0], address[1]
-    if len(address) == 4 and address[3] and "%" not in host:
-        host = f"{host}%{address[3]}"
-    return Endpoint(host, port)
 
 
 def _segment_size(control: list[tuple[int, int, bytes]], data: bytes) -> int:

@@ -12,11 +12,12 @@ from typing import Any
 from ..core.address import Endpoint, check_host, check_port, parse_literal
 from ..core.listen import check_listen
 from ..core.operation import Operation, Timeout, check_timeout
+from ..core.sockets import to_endpoint
 from ..errors import AsyncNetError, ConnectError
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel, check_count
 from .datagram import Buffer, Datagram, Stats, check_data
 from .handlers import Handler, Handlers
-from .inbox import Inbox, OpenInbox, Overflow, to_endpoint
+from .inbox import Inbox, OpenInbox, Overflow
 from .multicast import Memberships, check_group, check_hops, check_interface, set_hops
 from .outbox import FAIR_SENDS, Outbox
 from .sockets import bind_sockets, family_of, socket_address
