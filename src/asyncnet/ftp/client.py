@@ -13,7 +13,7 @@ from typing import TypeVar
 from ..core.address import check_text
 from ..core.client import BaseClient
 from ..core.dialer import Dialer
-from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout
+from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from ..core.progress import Progress, check_progress
 from ..core.stream import Buffer
@@ -239,9 +239,7 @@ class Client(BaseClient):
         async def store(operation: Operation) -> None:
             await self._session.binary()
             stream = await self._session.data(operation, "STOR", path)
-            await send_all(stream, self._pace(operation), data)
-            operation.maybe_done = True
-            await self._session.complete(operation)
+            await send_all(self._session, operation, stream, self._pace(operation), data)
 
         await self._do("store", store, timeout)
 
@@ -268,12 +266,13 @@ class Client(BaseClient):
             resume: go on with what an earlier try has left.
             progress: called with bytes so far and in all; ``True`` draws a bar (extra ``progress``).
             max_bytes: the most to write; ``None`` for no limit.
-            idle_timeout: seconds in which no byte moved.
+            idle_timeout: seconds in which no byte moved, and none of a reply came.
             min_rate: bytes per second, averaged over ``idle_timeout``.
             timeout: seconds for all of it.
         """
         check_text(remote, "remote")
         check_progress(progress)
+        check_timeout(idle_timeout, "idle_timeout")
         check_rate(min_rate)
 
         async def download(operation: Operation) -> Transfer:
@@ -283,7 +282,7 @@ class Client(BaseClient):
                 resume=resume, progress=progress, max_bytes=max_bytes, pace=pace,
             )  # fmt: skip
 
-        return await self._do("download", download, timeout)
+        return await self._do("download", download, timeout, idle_timeout)
 
     async def upload(
         self,
@@ -303,12 +302,13 @@ class Client(BaseClient):
             remote: its path on the server; what is there is replaced.
             resume: what is there is the beginning of the same file: send the rest.
             progress: as for `download`.
-            idle_timeout: seconds in which no byte moved.
+            idle_timeout: seconds in which no byte moved, and none of a reply came.
             min_rate: bytes per second, averaged over ``idle_timeout``.
             timeout: seconds for all of it.
         """
         check_text(remote, "remote")
         check_progress(progress)
+        check_timeout(idle_timeout, "idle_timeout")
         check_rate(min_rate)
 
         async def upload(operation: Operation) -> Transfer:
@@ -317,15 +317,22 @@ class Client(BaseClient):
                 self._session, operation, os.fspath(local), remote, resume=resume, progress=progress, pace=pace
             )
 
-        return await self._do("upload", upload, timeout)
+        return await self._do("upload", upload, timeout, idle_timeout)
 
     # ---- inside
 
-    async def _do(self, name: str, work: Callable[[Operation], Awaitable[T]], timeout: Timeout) -> T:
+    async def _do(
+        self,
+        name: str,
+        work: Callable[[Operation], Awaitable[T]],
+        timeout: Timeout,
+        idle_timeout: float | None = None,
+    ) -> T:
         async with self._begin(name, timeout) as operation:
             async with self._turn:
                 if self._state != "open":
                     raise self._misused("the client is closed", name)
+                self._session.patience = idle_timeout
                 try:
                     return await work(operation)
                 except ReplyError as error:

@@ -44,7 +44,7 @@ async def download(
         resume: go on with what an earlier try has left.
         progress: called with bytes so far and in all; ``True`` draws a bar (extra ``progress``).
         max_bytes: the most to write; ``None`` for no limit.
-        idle_timeout: seconds in which no byte moved.
+        idle_timeout: seconds in which no byte moved, and none of a reply came.
         min_rate: bytes per second, averaged over ``idle_timeout``.
         username: overrides the URL's; nobody's login without either.
         password: overrides the URL's; never shown.
@@ -91,7 +91,7 @@ async def upload(
         url: ``ftp://user@host/path``, or ``ftps://`` for TLS from the first byte.
         resume: what is there is the beginning of the same file: send the rest.
         progress: called with bytes so far and in all; ``True`` draws a bar (extra ``progress``).
-        idle_timeout: seconds in which no byte moved.
+        idle_timeout: seconds in which no byte moved, and none of a reply came.
         min_rate: bytes per second, averaged over ``idle_timeout``.
         username: overrides the URL's.
         password: overrides the URL's; never shown.

@@ -21,7 +21,7 @@ from ..core.operation import Operation
 from ..core.replies import Reply, ReplyParser
 from ..core.stream import Stream
 from ..core.tls import choose_context
-from ..errors import AuthenticationError, ProtocolError, ReplyError, TLSError
+from ..errors import AuthenticationError, OperationTimeout, ProtocolError, ReplyError, TLSError
 
 __all__ = ["Options", "Session", "refused"]
 
@@ -53,6 +53,8 @@ class Session:
     """A control connection that is logged in, and the data connections that it has opened.
 
     Attributes:
+        patience: seconds for each reply and each handshake, for transfers that have no time of their own; ``None``
+            for no such limit.
         features: what FEAT said, by its first word.
     """
 
@@ -65,6 +67,7 @@ class Session:
         self._protected = False
         self._epsv = True
         self._binary = False
+        self.patience: float | None = None
         self.features: dict[str, str] = {}
 
     @property
@@ -166,8 +169,14 @@ class Session:
         return await self._reply()
 
     async def _reply(self) -> Reply:
-        while (reply := self._parser.feed_line(await self._connection.line())) is None:
-            pass
+        try:
+            async with asyncio.timeout(self.patience) as scope:
+                while (reply := self._parser.feed_line(await self._connection.line())) is None:
+                    pass
+        except TimeoutError:
+            if scope.expired():
+                raise OperationTimeout(f"no reply for {self.patience:g} s") from None
+            raise
         return reply
 
     async def complete(self, operation: Operation) -> None:
@@ -237,7 +246,9 @@ class Session:
         return task
 
     async def _finish_tls(self, securing: asyncio.Task[None]) -> None:
-        await asyncio.wait([securing])
+        await asyncio.wait([securing], timeout=self.patience)
+        if not securing.done():
+            raise OperationTimeout(f"no TLS handshake on the data connection for {self.patience:g} s", phase="tls")
         error = None if securing.cancelled() else securing.exception()
         if error is not None:
             hint = "; the server may demand that the TLS session of the control connection is taken up"

@@ -60,11 +60,15 @@ async def receive_all(stream: Stream, pace: Pace, max_bytes: int) -> bytes:
     return bytes(data)
 
 
-async def send_all(stream: Stream, pace: Pace, data: bytes) -> None:
-    """Send and close, which is the end of the file."""
+async def send_all(session: Session, operation: Operation, stream: Stream, pace: Pace, data: bytes) -> None:
+    """Send to the end of the file, and wait for the server's word that it has it."""
     try:
         for start in range(0, len(data), _BLOCK):
             await _send(stream, pace, data[start : start + _BLOCK])
+        # Half of it is closed: a slow server takes what is on its way in its own time, and then says so.
+        await stream.send_eof()
+        operation.maybe_done = True
+        await session.complete(operation)
         await stream.close()
     finally:
         stream.abort()
@@ -175,7 +179,7 @@ async def send_file(
         size = await _size(session, remote)
         if size is not None and size != total:
             raise ConnectionLost(f"{size} of {total} bytes stand on the server", maybe_done=True)
-        checked = await _compare_hash_of(session, remote, path) or ("size" if size is not None else None)
+        checked = await _compare_hash_of(session, remote, path, total) or ("size" if size is not None else None)
         reporter.report(total, total, final=True)
     finally:
         reporter.close()
@@ -206,9 +210,10 @@ async def _send_rest(
                 sent += len(chunk)
                 reporter.report(sent, total)
             span.attributes["sent"] = sent - start
-            operation.maybe_done = True
-            await stream.close()
-    await session.complete(operation)
+        await stream.send_eof()
+        operation.maybe_done = True
+        await session.complete(operation)
+        await stream.close()
 
 
 # ---- pieces
@@ -267,11 +272,22 @@ async def _size(session: Session, remote: str) -> int | None:
     return int(words)
 
 
+_HASH_RATE = 10_000_000  # bytes per second that a server may be expected to hash
 _HASHES = {"SHA-256": "sha256", "SHA-512": "sha512", "SHA-1": "sha1", "MD5": "md5"}
 
 
-async def _remote_hash(session: Session, remote: str) -> tuple[Hasher, str] | None:
+async def _remote_hash(session: Session, remote: str, size: int) -> tuple[Hasher, str] | None:
     """The server's hash of a file (HASH of the FTP drafts, or XSHA256); ``None`` where it gives none."""
+    patience = session.patience
+    if patience is not None:
+        session.patience = patience + size / _HASH_RATE
+    try:
+        return await _ask_hash(session, remote)
+    finally:
+        session.patience = patience
+
+
+async def _ask_hash(session: Session, remote: str) -> tuple[Hasher, str] | None:
     if "HASH" in session.features:
         reply = await session.ask("HASH", remote)
         words = reply.text.split()
@@ -286,7 +302,7 @@ async def _remote_hash(session: Session, remote: str) -> tuple[Hasher, str] | No
 
 
 async def _compare_hash(session: Session, remote: str, part: PartFile) -> Literal["hash"] | None:
-    given = await _remote_hash(session, remote)
+    given = await _remote_hash(session, remote, part.size)
     if given is None:
         return None
     hasher, digest = given
@@ -294,8 +310,8 @@ async def _compare_hash(session: Session, remote: str, part: PartFile) -> Litera
     return _same(hasher, digest)
 
 
-async def _compare_hash_of(session: Session, remote: str, path: Path) -> Literal["hash"] | None:
-    given = await _remote_hash(session, remote)
+async def _compare_hash_of(session: Session, remote: str, path: Path, size: int) -> Literal["hash"] | None:
+    given = await _remote_hash(session, remote, size)
     if given is None:
         return None
     hasher, digest = given
