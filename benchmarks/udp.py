@@ -89,6 +89,7 @@ RECEIVE = Scenario(
 # --- sending --------------------------------------------------------------------------------------
 
 ORDINARY, WITH_GRO = "an ordinary receiver", "a receiver with GRO"
+ONE_BUFFER = "asyncnet, one buffer"
 MERGED = 64  # how many datagrams can be one block to a receiver with GRO
 
 
@@ -124,6 +125,7 @@ SEND = Scenario(
     grid=tuple({"size": 1200, "count": 100_000, "to": receiver} for receiver in (ORDINARY, WITH_GRO)),
     contenders=(
         _sender("asyncnet", "asyncnet", "asyncnet.udp"),
+        Contender(ONE_BUFFER, {"client": f"{CONTENDERS}asyncnet:send_buffer"}, ("asyncnet.udp",)),
         Contender("one sendto each", {"client": f"{CONTENDERS}socket:send"}, on_asyncio=False),
         _sender("asyncio transport", "asyncio"),
         _sender("anyio", "anyio", "anyio"),
@@ -136,6 +138,8 @@ SEND = Scenario(
     goals=(
         Goal("one sendto each", 4.0, 5.0, when={"loop": "asyncio", "to": ORDINARY}),
         Goal("one sendto each", 12.0, 20.0, when={"loop": "asyncio", "to": WITH_GRO}),
+        Goal("one sendto each", 4.0, 5.0, ours=ONE_BUFFER, when={"loop": "asyncio", "to": ORDINARY}),
+        Goal("one sendto each", 12.0, 20.0, ours=ONE_BUFFER, when={"loop": "asyncio", "to": WITH_GRO}),
     ),
     notes="asyncnet: send_many of a thousand at a time.  Delivered: what the receiver's buffer had room for.",
 )
