@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -321,6 +322,31 @@ async def test_segments_that_stay_cut_leave_what_they_have(tmp_path):
         assert names(tmp_path) == ["f.part", "f.part.json"]
         got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN)
         assert got.path.read_bytes() == BODY
+        assert got.resumed_from >= 1_100_000
+
+
+async def test_segments_that_are_cancelled_leave_what_they_have(tmp_path):
+    whole = testing.Resource(BODY)
+
+    def stalling(request):
+        response = whole.respond(request)
+        return dataclasses.replace(response, stall_at=200_000)
+
+    with testing.HTTPServer({"/f": stalling}) as server:
+        reached = asyncio.Event()
+        task = asyncio.create_task(
+            http.download(server.url("/f"), tmp_path / "f", segments=4, idle_timeout=0.5, min_rate=None, retries=5,
+                          progress=lambda done, total: done > 800_000 and reached.set())
+        )  # fmt: skip
+        async with asyncio.timeout(20):
+            await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        server.routes["/f"] = whole
+        got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN)
+        assert got.path.read_bytes() == BODY
+        assert got.resumed_from > 800_000
 
 
 async def test_a_resource_that_changes_between_segments(tmp_path):

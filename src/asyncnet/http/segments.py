@@ -16,7 +16,7 @@ __all__ = ["Segments"]
 
 LEAST = 1024 * 1024  # bytes: smaller segments cost more than they gain
 _BATCH = 1024 * 1024  # bytes written by one job of the file thread
-_NOTE_EVERY = 16 * 1024 * 1024  # bytes between two notes of how far all are
+_KEEP = 1.0  # seconds that bytes of a slow link wait to be written, and between two notes of how far all are
 
 
 class Source(Protocol):
@@ -47,7 +47,8 @@ class Segments:
         self._part = part
         self._retries = retries
         self._state: Progressed = part.state or Progressed("")
-        self._unnoted = 0
+        self._clock = asyncio.get_running_loop().time
+        self._noted = self._clock() - _KEEP
 
     async def take_over(self, response: Response, parts: int) -> bool:
         """Split a download that has just begun; return False if it cannot or need not be.
@@ -82,9 +83,12 @@ class Segments:
 
     async def _run(self, first: Response | None) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                for index, segment in enumerate(self._state.segments):
-                    group.create_task(self._fill(segment, first if index == 0 else None))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for index, segment in enumerate(self._state.segments):
+                        group.create_task(self._fill(segment, first if index == 0 else None))
+            finally:
+                await run_in_file_thread(self._part.note, self._state)
         except* _Changed:
             await run_in_file_thread(self._part.restart, Progressed(self._state.url))
             raise ProtocolError("the resource changed while it was downloaded", phase="transfer") from None
@@ -122,34 +126,36 @@ class Segments:
 
     async def _pour(self, segment: list[int], response: Response) -> None:
         batch: list[bytes] = []
-        waiting, position = 0, segment[1]
+        waiting, until = 0, self._clock() + _KEEP
         try:
-            while position + waiting < segment[2]:
-                piece = await response.receive()
-                if not piece:
-                    raise ConnectionLost("the range ended early", phase="transfer")
-                piece = piece[: segment[2] - position - waiting]
+            while segment[1] + waiting < segment[2]:
+                try:
+                    piece = await response.receive()
+                    if not piece:
+                        raise ConnectionLost("the range ended early", phase="transfer")
+                except (ConnectionLost, OperationTimeout):
+                    await self._write(segment, batch)
+                    raise
+                piece = piece[: segment[2] - segment[1] - waiting]
                 batch.append(piece)
                 waiting += len(piece)
-                if waiting >= _BATCH:
-                    position = await self._write(segment, batch)
-                    batch, waiting = [], 0
-            if batch:
-                await self._write(segment, batch)
+                if waiting >= _BATCH or self._clock() > until:
+                    await self._write(segment, batch)
+                    batch, waiting, until = [], 0, self._clock() + _KEEP
+            await self._write(segment, batch)
             if response.status == 206:
                 await response._drain()  # it ends here, and its connection serves again
         finally:
             response._drop()  # the first response goes on beyond its segment
 
-    async def _write(self, segment: list[int], batch: list[bytes]) -> int:
-        position = await run_in_file_thread(self._part.write_at, segment[1], batch)
-        self._unnoted += position - segment[1]
-        segment[1] = position
-        self._source.report(self.done, self._state.total)
-        if self._unnoted >= _NOTE_EVERY:
-            self._unnoted = 0
+    async def _write(self, segment: list[int], batch: list[bytes]) -> None:
+        if not batch:
+            return
+        segment[1] = await run_in_file_thread(self._part.write_at, segment[1], batch)
+        if self._clock() > self._noted + _KEEP:
+            self._noted = self._clock()
             await run_in_file_thread(self._part.note, self._state)
-        return position
+        self._source.report(self.done, self._state.total)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
