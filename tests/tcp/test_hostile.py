@@ -18,6 +18,7 @@ from asyncnet import testing
 
 pytestmark = pytest.mark.asyncio
 
+DRIP = 0.01  # seconds from one byte of a dripping peer to the next
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -170,7 +171,7 @@ async def drip(port: int, data: bytes, dripped: asyncio.Event, count: int = 20) 
                 break
             taken += 1
             dripped.set()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(DRIP)
     return taken
 
 

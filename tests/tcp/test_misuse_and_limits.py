@@ -20,6 +20,7 @@ from asyncnet.core.files import run_in_file_thread
 pytestmark = pytest.mark.asyncio
 
 Stream = asyncnet.tcp.Stream
+DRIP = 0.01  # seconds from one piece of a slow peer to the next
 
 
 @asynccontextmanager
@@ -111,7 +112,7 @@ async def test_a_long_separator_does_not_prolong_the_wait_for_it() -> None:
         async def drip() -> None:
             while True:
                 peer.send(b"-")
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(DRIP)
 
         dripping = asyncio.create_task(drip())
         began = loop.time()
@@ -162,7 +163,7 @@ async def test_a_peer_that_reads_slowly_is_not_idle() -> None:
             received = 0
             while chunk := await loop.sock_recv(peer, 32_768):
                 received += len(chunk)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(DRIP)
         assert received == whole
         assert done == ["sent"]
 

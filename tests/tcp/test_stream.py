@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import pathlib
 import random
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -479,6 +480,26 @@ async def test_host_and_path_exclude_each_other() -> None:
         asyncnet.tcp.Client()
 
 
+def probes(stream: asyncnet.tcp.Stream) -> tuple[bool, int]:
+    assert stream._wire is not None
+    sock = stream._wire.transport.socket
+    on = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+    return on, sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+
+
+@pytest.mark.parametrize("keepalive", [None, 45.0])
+async def test_a_server_probes_its_peers_when_told_to(keepalive: float | None) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    async def look(stream: asyncnet.tcp.Stream) -> None:
+        seen.append(probes(stream))
+
+    async with asyncnet.tcp.Server(look, keepalive=keepalive) as server:
+        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"") == b""
+    assert seen[0][0] is (keepalive is not None)
+    assert keepalive is None or seen[0][1] == 45
+
+
 async def test_keepalive_and_local_address() -> None:
     with testing.TCPServer() as server:
         client = asyncnet.tcp.Client(server.host, server.port, keepalive=60, local_address=("127.0.0.2", 0))
@@ -487,6 +508,7 @@ async def test_keepalive_and_local_address() -> None:
             assert stream.local[0] == "127.0.0.2"
             await stream.send(b"x")
             assert await stream.receive() == b"x"
+            assert probes(stream) == (True, 60)
     with pytest.raises(ValueError, match="local_address"):
         asyncnet.tcp.Client("127.0.0.1", 1, local_address=("example.org", 0))
     with pytest.raises(TypeError, match="local_address"):

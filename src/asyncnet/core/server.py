@@ -26,6 +26,7 @@ from .client import BaseClient
 from .listen import check_listen, listening_sockets
 from .operation import Operation, check_timeout
 from .poller import current_poller
+from .sockets import keep_alive
 from .stream import Stream
 
 __all__ = ["Handler", "ServerStats", "StreamServer"]
@@ -83,6 +84,7 @@ class StreamServer(BaseClient):
         max_per_peer: int | None = None,
         idle_timeout: float | None = None,
         handshake_timeout: float | None = 10.0,
+        keepalive: float | None = None,
         backlog: int = 1024,
         reuse_port: bool = False,
         proxy_protocol: bool = False,
@@ -102,6 +104,7 @@ class StreamServer(BaseClient):
         self._max_per_peer = max_per_peer
         self._idle_timeout = check_timeout(idle_timeout, "idle_timeout")
         self._handshake_timeout = check_timeout(handshake_timeout, "handshake_timeout")
+        self._keepalive = check_timeout(keepalive, "keepalive")
         self._backlog = backlog
         self._reuse_port = reuse_port
         self._proxy_protocol = proxy_protocol
@@ -126,6 +129,9 @@ class StreamServer(BaseClient):
         )
         if self._path is not None:
             self._path_id = _identity(self._path)
+        elif self._keepalive is not None:
+            for listener in self._listeners:
+                keep_alive(listener, self._keepalive)  # what it accepts inherits it
         names = [listener.getsockname() for listener in self._listeners]
         self._addresses = tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
         self._start_accepting()

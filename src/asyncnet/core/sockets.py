@@ -8,6 +8,7 @@ in between, for another connection to get.  Here it is out before control return
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -17,8 +18,8 @@ from typing import Any
 from .address import Endpoint
 
 __all__ = [
-    "connect_socket", "receive_exactly", "receive_head", "send_all", "sockaddr", "to_endpoint", "wait_readable",
-    "wait_writable",
+    "connect_socket", "keep_alive", "receive_exactly", "receive_head", "send_all", "sockaddr", "to_endpoint",
+    "wait_readable", "wait_writable",
 ]  # fmt: skip
 
 
@@ -39,6 +40,16 @@ def to_endpoint(address: Any) -> Endpoint:
     if len(address) == 4 and address[3] and "%" not in host:
         host = f"{host}%{address[3]}"
     return Endpoint(host, port)
+
+
+def keep_alive(sock: socket.socket, seconds: float) -> None:
+    """Have the kernel probe the peer after so many seconds of silence, and as often until it answers."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # The names differ by system; without them the system's own times hold.
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL"):
+        if hasattr(socket, name):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), max(1, round(seconds)))
 
 
 def _interface(zone: str) -> int:

@@ -14,6 +14,7 @@ import socket
 from typing import Protocol
 
 from .poller import READ, WRITE, current_poller
+from .tcp_info import unacknowledged
 
 __all__ = ["Receiver", "Transport"]
 
@@ -46,23 +47,19 @@ class Receiver(Protocol):
 
 
 class Transport:
-    """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket.
-
-    Attributes:
-        queued: bytes that the kernel did not take yet.
-    """
+    """Moves bytes between a connected, non-blocking socket and its receiver; owns the socket."""
 
     __slots__ = (
-        "_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_poller", "_receiver", "_watched",
-        "queued", "socket",
+        "_backlog", "_closing", "_ending", "_gone", "_loop", "_paused", "_poller", "_queued", "_receiver", "_watched",
+        "socket",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, receiver: Receiver) -> None:
         self._loop = loop
         self.socket = sock
         self._receiver = receiver
-        self._backlog: list[memoryview] | None = None  # the pieces of them
-        self.queued = 0
+        self._backlog: list[memoryview] | None = None  # what the kernel did not take yet
+        self._queued = 0
         self._paused = False  # the receiver was told to pause writing
         self._closing = False
         self._ending = False  # shut down our direction when the backlog is out
@@ -157,8 +154,8 @@ class Transport:
     def _queue(self, data: memoryview) -> None:
         assert self._backlog is not None
         self._backlog.append(data)
-        self.queued += len(data)
-        if self.queued > _WRITE_AHEAD and not self._paused:
+        self._queued += len(data)
+        if self._queued > _WRITE_AHEAD and not self._paused:
             self._paused = True
             self._receiver.pause_writing()
 
@@ -172,7 +169,7 @@ class Transport:
         except OSError as error:
             self.fail(error)
             return
-        self.queued -= count
+        self._queued -= count
         done = 0
         while done < len(backlog) and count >= len(backlog[done]):
             count -= len(backlog[done])
@@ -187,9 +184,13 @@ class Transport:
                 self._lose(None)
             elif self._ending:
                 self._shut()
-        if self._paused and self.queued <= _WRITE_AHEAD // 4:
+        if self._paused and self._queued <= _WRITE_AHEAD // 4:
             self._paused = False
             self._receiver.resume_writing()
+
+    def unsent(self) -> int:
+        """Bytes that the peer has yet to take, here and in the kernel: while that shrinks, bytes move."""
+        return self._queued + unacknowledged(self.socket)
 
     def write_eof(self) -> None:
         """Send what is kept, then say that nothing more will come."""

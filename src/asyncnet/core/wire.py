@@ -21,8 +21,8 @@ import struct
 from collections.abc import Callable
 
 from .direct import Direct
-from .loop_scope import current_scope
-from .tcp_info import unacknowledged
+from .idle import Idle
+from .scratch import SIZE, scratch_memory
 from .tls import TLSLayer
 from .transport import Transport
 
@@ -30,39 +30,9 @@ __all__ = ["CHUNK", "READ_AHEAD", "Wire"]
 
 CHUNK = 65_536  # bytes: the most that one piece of what was received holds
 _PULLS = 16  # pieces that a reader may take past the loop until the others have their turn
-READ_AHEAD = 262_144  # bytes received ahead of the reader before the peer is made to wait
+READ_AHEAD = SIZE  # bytes received ahead of the reader before the peer is made to wait
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-
-
-class _Scratch:
-    """The memory that all plaintext and ciphertext of a loop is received into."""
-
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(READ_AHEAD))
-
-    async def close(self) -> None:
-        """Nothing is open; connections that still live keep the memory."""
-
-    def abort(self) -> None:
-        """Nothing is open."""
-
-
-class _Idle:
-    """Tells when no byte moved for a time, by looking at the counters now and then: moving a byte costs nothing."""
-
-    __slots__ = ("_moved", "_since", "pause", "timeout")
-
-    def __init__(self, timeout: float, now: float) -> None:
-        self.timeout = timeout
-        self.pause = timeout / 4  # seconds between two looks: how much later than due it may be seen
-        self._since = now
-        self._moved = 0
-
-    def over(self, now: float, moved: int) -> bool:
-        if moved != self._moved:
-            self._moved, self._since = moved, now
-        return now - self._since >= self.timeout
 
 
 class Wire:
@@ -89,7 +59,7 @@ class Wire:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
-        self._scratch = self.target = current_scope().get("receive memory", _Scratch).view
+        self._scratch = self.target = scratch_memory()
         self._chunks: list[bytes] = []
         self._buffer: bytearray | None = None  # chunks put together for who looks into them; comes before the chunks
         self._taken = 0
@@ -109,7 +79,7 @@ class Wire:
         self.write_paused = False
         self.direct = 0
         self.pulls = 0
-        self._idle: _Idle | None = None
+        self._idle: Idle | None = None
         self._filling: Direct | None = None
         self._timed_out: Callable[[], Exception] = TimeoutError
         self.transport = Transport(loop, sock, self)
@@ -361,7 +331,7 @@ class Wire:
     def watch_idle(self, idle_timeout: float | None) -> None:
         """Abort the connection when no byte moved for so many seconds."""
         if idle_timeout is not None and not self.lost:
-            self._idle = _Idle(idle_timeout, self._loop.time())
+            self._idle = Idle(idle_timeout, self._loop.time())
             self.arm(self._loop.time() + self._idle.pause)
 
     # ---- inside
@@ -401,10 +371,6 @@ class Wire:
         if not self.lost and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def _unsent(self) -> int:
-        # What a slow peer has yet to take stands here and in the kernel: while that shrinks, bytes move.
-        return self.transport.queued + unacknowledged(self.transport.socket)
-
     def _on_timer(self) -> None:
         # One timer serves all waits of the connection.  A wait that ends leaves
         # it armed; when it fires early it is set again for whoever waits now.
@@ -422,7 +388,7 @@ class Wire:
             elif not waiter.done():
                 waiter.set_exception(TimeoutError())
         if self._idle is not None and not self.lost:
-            if self._idle.over(now, self.bytes_sent + self.bytes_received - self._unsent()):
+            if self._idle.over(now, self.bytes_sent + self.bytes_received - self.transport.unsent()):
                 self.failure = self.failure or TimeoutError(f"no byte moved for {self._idle.timeout:g} s")
                 self.abort()
             else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import os
-import socket
 import ssl as _ssl
 
 from ..core.dialer import Dialer, current_dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from ..core.sockets import keep_alive
 from ..core.stream import Buffer, Stream
 from ..core.target import check_local_address, check_target
 from ..core.tls import check_tls
@@ -80,17 +79,9 @@ class Client(Stream):
             path=self._path, ssl=self._ssl, server_hostname=self._verify_name, local_address=self._local_address,
         )  # fmt: skip
         if self._keepalive is not None:
-            self._keep_alive(self._keepalive)
-
-    def _keep_alive(self, seconds: float) -> None:
-        assert self._wire is not None
-        sock = self._wire.transport.socket
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # The names differ by system; without them the system's own times hold.
-        for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL"):
-            if hasattr(socket, name):
-                with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), max(1, round(seconds)))
+            assert self._wire is not None
+            keep_alive(self._wire.transport.socket, self._keepalive)
+        self._trace_life(operation.trace)
 
 
 async def exchange(

@@ -21,6 +21,8 @@ class Server(StreamServer):
         max_per_peer: connections of one address; more are closed at once. ``None`` for no limit.
         idle_timeout: seconds in which no byte moved, after which a connection is dropped; ``None`` for never.
         handshake_timeout: seconds for the TLS handshake and the PROXY header.
+        keepalive: seconds of silence after which the kernel probes the peer, so that one that vanished
+            is noticed; ``None`` for never.
         backlog: connections the kernel holds before they are accepted.
         proxy_protocol: each connection begins with a PROXY header (version 1 or 2) of the load
             balancer before the server, and ``stream.peer`` is the peer that it names. Whoever can
