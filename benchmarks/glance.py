@@ -13,7 +13,7 @@ from .rounds import Outcome
 __all__ = ["advantages", "draw"]
 
 LEAST, MOST = 0.25, 32.0  # beyond these a dot stands at the edge
-LEFT, SCALE, RIGHT, TOP, ROW = 400.0, 460.0, 300.0, 100.0, 19.0
+LEFT, SCALE, RIGHT, TOP, ROW = 530.0, 440.0, 280.0, 104.0, 19.0
 
 
 class Advantage(NamedTuple):
@@ -56,7 +56,7 @@ def draw(outcomes: Sequence[Outcome], title: str, where: str) -> str:
         x = _x(2.0**power)
         shapes.append(svg.line(x, TOP - 6, x, bottom, "one" if power == 0 else "axis"))
         shapes.append(svg.text(x, TOP - 12, f"{2.0**power:g} ×", "faint", "middle"))
-    shapes.append(svg.text(LEFT + SCALE + 14, TOP - 12, "best peer", "faint"))
+    shapes.append(svg.text(LEFT + SCALE + 34, TOP - 12, "best peer", "faint"))
     for number, (outcome, found) in enumerate(rows):
         y = TOP + number * ROW + ROW / 2
         label = outcome.case.title.replace(f" · {outcome.case.loop} loop", "").replace(" · used heap", "")
@@ -65,5 +65,5 @@ def draw(outcomes: Sequence[Outcome], title: str, where: str) -> str:
         for times, _ in reversed(found):
             shapes.append(svg.dot(_x(times), y, "ours" if times >= 1 else "ahead"))
         words = f"{found[0].peer}: {found[0].times:.2g} ×"
-        shapes.append(svg.text(LEFT + SCALE + 14, y + 4, words, "small"))
+        shapes.append(svg.text(LEFT + SCALE + 34, y + 4, words, "small"))
     return svg.document(LEFT + SCALE + RIGHT, bottom + 16, title, shapes)

@@ -65,7 +65,7 @@ def build(source: Path) -> tuple[str, dict[str, str]]:
     where = f"{machine.one_line(run.facts)}, {run.made[:10]}"
     pictures = plot.draw_all(run.outcomes, where)
     for loop, name in (("asyncio", "the stock loop"), ("uvloop", "uvloop")):
-        some = [one for one in run.outcomes if one.case.loop in (loop, "")]
+        some = [one for one in run.outcomes if one.case.loop == loop]
         if some:
             pictures[f"at-a-glance-{loop}"] = glance.draw(some, f"asyncnet beside its peers, on {name}", where)
     parts = [
@@ -147,20 +147,40 @@ def _compared(outcome: Outcome) -> list[Metric]:
 def _behind(outcomes: Sequence[Outcome]) -> str:
     found = sorted(leads(outcomes), key=lambda lead: -lead.far)
     clear, doubtful = [one for one in found if not one.doubtful], [one for one in found if one.doubtful]
-    peers = sum(_peers(one) for one in outcomes)
-    text = (f"## Where asyncnet is behind\n\nOf {peers} comparisons, at rates and at CPU time, {len(clear)} are won by "
-            f"the peer in every round")  # fmt: skip
-    rows = [(one.title, one.peer, one.metric.title, str(one.ratio)) for one in clear]
-    head = ("table", "ahead", "at", "asyncnet ÷ it")
-    parts = [text + (":" if rows else "."), _table(head, rows)]
+    whole = sum(_comparisons(one) for one in outcomes)
+    text = (f"## Where asyncnet is behind\n\nOf {whole} comparisons, at the first number of a table and at CPU time, "
+            f"{len(clear)} are won by the peer in every round")  # fmt: skip
+    parts = [text + (", in short:" if clear else "."), _in_short(clear), _leads(clear)]
     if doubtful:
-        rows = [(one.title, one.peer, one.metric.title, str(one.ratio)) for one in doubtful]
-        parts += [f"In {len(doubtful)} more the peer's median is ahead, but asyncnet was in some rounds:",
-                  _table(head, rows)]  # fmt: skip
+        parts += [
+            f"In {len(doubtful)} more the peer's median is ahead, but asyncnet was in some rounds:",
+            _leads(doubtful),
+        ]
     return "\n\n".join(filter(None, parts))
 
 
-def _peers(outcome: Outcome) -> int:
+def _in_short(found: Sequence[Lead]) -> str:
+    """A line for each scenario: who is ahead, and how far at most."""
+    worst: dict[str, dict[str, float]] = {}
+    for lead in found:
+        peers = worst.setdefault(lead.title.partition(" ")[0], {})
+        peers[lead.peer] = max(lead.far, peers.get(lead.peer, 0))
+    lines = []
+    for scenario, peers in worst.items():
+        said = ", ".join(f"{peer} ({far:.2g} ×)" for peer, far in sorted(peers.items(), key=lambda one: -one[1]))
+        lines.append(f"* **{scenario}**: {said}")
+    return "\n".join(lines)
+
+
+def _leads(found: Sequence[Lead]) -> str:
+    """A row for each table and peer, with all numbers at which it is ahead."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for lead in found:
+        rows.setdefault((lead.title, lead.peer), []).append(f"{lead.metric.title}: {lead.ratio}")
+    return _table(("table", "ahead", "asyncnet ÷ it"), [(*key, "; ".join(numbers)) for key, numbers in rows.items()])
+
+
+def _comparisons(outcome: Outcome) -> int:
     limits = {one.name for one in outcome.case.contenders if one.limit}
     peers = [name for name in outcome.samples if not name.startswith(OURS) and name not in limits]
     return sum(outcome.ratio(name, metric.key) is not None for metric in _compared(outcome) for name in peers)

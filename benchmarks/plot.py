@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _bars(outcomes: Sequence[Outcome], where: str) -> str:
             shapes += _panel(outcome, metric, 20 + column * (PANEL + 20), y)
         y += max(heights[row : row + 2])
     width = 40 + PANEL * min(2, len(outcomes)) + 20 * (len(outcomes) > 1)
-    width = max(width, 40 + len(f"{scenario.name}: {scenario.summary}") * 8.6, 900)
+    width = max(width, 40 + len(f"{scenario.name}: {scenario.summary}") * 10.2, 900)
     return svg.document(width, y, f"{scenario.name}: {scenario.summary}", shapes)
 
 
@@ -72,7 +73,7 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
     title = outcome.case.title.removeprefix(outcome.case.scenario.name).removeprefix(" · ")
     shapes = [svg.text(x, y + 14, title or outcome.case.scenario.operation, "head")]
     y += 24
-    names = max(map(len, outcome.samples), default=0) * LETTER + 12
+    names = max(map(len, outcome.samples), default=0) * LETTER + 20
     limits = {one.name for one in outcome.case.contenders if one.limit}
     # What the machine can do may be a hundred times more: its bar is cut where it would make all others tiny.
     most = LONGER * max((value for name in outcome.samples if name not in limits
@@ -88,7 +89,7 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
             continue
         start, half = x + names, y + BAR / 2
         first = ahead(outcome, name, metric)
-        style = "limit" if name in limits else "ours" if name == OURS else "ahead" if first else "peer"
+        style = "limit" if name in limits else _style(name, first)
         shapes.append(svg.text(start - 8, y + 13, name, "head" if name == OURS else "", "end"))
         cut = max(values) > most
         shapes.append(svg.rectangle(start, y, min(middle, most) * scale, BAR, style))
@@ -101,6 +102,12 @@ def _panel(outcome: Outcome, metric: Metric, x: float, y: float) -> list[str]:
         shapes.append(svg.text(start + min(most, max(values)) * scale + 6, y + 13, words, "faint"))
         y += BAR + GAP
     return shapes
+
+
+def _style(name: str, first: bool) -> str:
+    if name.startswith(OURS):
+        return "ours" if name == OURS else "also"
+    return "ahead" if first else "peer"
 
 
 # --- growth ---------------------------------------------------------------------------------------
@@ -122,6 +129,12 @@ def _growths(outcomes: Sequence[Outcome], where: str) -> dict[str, str]:
     return {name: _growth(group, where) for name, group in groups.items() if len(group) > 1}
 
 
+def _tick(most: float) -> float:
+    """A round distance of the lines of an axis: four to nine of them."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(power * part for part in (1, 0.5, 0.2) if most / (power * part) >= 3)
+
+
 def _growth(group: dict[int, Outcome], where: str) -> str:
     """Lines over the number of connections, each step as wide as the next."""
     numbers = sorted(group)
@@ -139,10 +152,11 @@ def _growth(group: dict[int, Outcome], where: str) -> str:
 
     shapes = [svg.text(20, 28, title, "big"), svg.text(20, 48, "A connection: opened, ten echoes, closed.  Less is "
               "better, flat is good", "faint"), svg.text(20, 64, where, "faint")]  # fmt: skip
-    for quarter in range(5):
-        value = most * quarter / 4
+    tick = _tick(most)
+    for number in range(int(most / tick) + 1):
+        value = number * tick
         shapes.append(svg.line(LEFT, height(value), WIDTH - RIGHT, height(value), "axis"))
-        shapes.append(svg.text(LEFT - 8, height(value) + 4, f"{GROWTH.show(value)} µs", "faint", "end"))
+        shapes.append(svg.text(LEFT - 8, height(value) + 4, f"{value * GROWTH.scale:,.0f} µs", "faint", "end"))
     for index, count in enumerate(numbers):
         shapes.append(svg.text(LEFT + index * step, BOTTOM + 20, f"{count:,} connections", "faint", "middle"))
     ends: list[float] = []

@@ -13,7 +13,8 @@ STYLE = """
   .page { fill: #ffffff; } text { fill: #1f2328; } .faint { fill: #59636e; font-size: 11px; }
   .small { font-size: 12px; } .head { font-weight: 600; } .big { font-weight: 600; font-size: 16px; }
   .axis { stroke: #d1d9e0; } .range { stroke: #1f2328; stroke-width: 1.5; }
-  .ours { fill: #0969da; } .peer { fill: #afb8c1; } .ahead { fill: #e8853a; } .one { stroke: #59636e; }
+  .ours { fill: #0969da; } .also { fill: #54aeff; } .peer { fill: #afb8c1; } .ahead { fill: #e8853a; }
+  .one { stroke: #59636e; }
   .c0 { fill: #0969da; stroke: #0969da; } .c1 { fill: #8c959f; stroke: #8c959f; }
   .c2 { fill: #bf8700; stroke: #bf8700; } .c3 { fill: #1a7f37; stroke: #1a7f37; }
   .c4 { fill: #8250df; stroke: #8250df; } .c5 { fill: #cf222e; stroke: #cf222e; }

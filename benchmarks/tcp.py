@@ -122,7 +122,8 @@ CONNECTIONS = Scenario(
         *LATENCY,
         PEAK,
     ),
-    notes="A connection: opened, ten echoes, closed.  Latency: one echo while all other connections echo too.",
+    notes="A connection: opened, ten echoes, closed.  asyncio Protocol: callbacks, no coroutine.  "
+    "Latency: one echo while all other connections echo too.",
 )
 
 ECHO = Scenario(
@@ -130,7 +131,7 @@ ECHO = Scenario(
     summary="64 B echoes on 100 connections that are open already",
     operation="echo",
     roles=echo_roles(_echoes),
-    grid=({"connections": 100, "messages": 300, "size": 64, "warm": 20, "cycles": 1},),
+    grid=({"connections": 100, "messages": 200, "size": 64, "warm": 20, "cycles": 1},),
     contenders=_contenders(),
     metrics=(RATE, Metric("cpu", "CPU µs/echo", 1e6, compared=True), *LATENCY, PEAK),
     heaps=("fresh", "used"),
@@ -181,9 +182,10 @@ PING_PONG = Scenario(
     summary="64 B echoes on one connection",
     operation="echo",
     roles=echo_roles(_echoes),
-    grid=({"connections": 1, "messages": 5000, "size": 64, "warm": 100, "cycles": 1},),
+    grid=({"connections": 1, "messages": 2000, "size": 64, "warm": 100, "cycles": 1},),
     contenders=_contenders(),
     metrics=(Metric("cpu", "CPU µs/echo", 1e6), RATE, *LATENCY, PEAK),
+    most_rounds=3,
     notes="The two sides wait for each other: what differs is the CPU time, not the rate.",
 )
 
@@ -248,6 +250,7 @@ SEND = Scenario(
     grid=({"total": 512 << 20},),
     contenders=_contenders(work="send_", callbacks=False),
     metrics=(*BULK_METRICS[1::-1], PEAK),
+    most_rounds=3,
     notes="The kernel's copying takes most of it: what differs is the CPU time, hardly the rate.",
 )
 

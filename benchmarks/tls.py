@@ -54,6 +54,7 @@ RECEIVE = Scenario(
     metrics=BULK_METRICS,
     heaps=("fresh", "used"),
     goals=(Goal("asyncio streams", None, 1.2, when={"loop": "asyncio", "role": "client"}),),
+    most_rounds=3,
     notes=OTHER_SIDE,
 )
 
@@ -65,6 +66,7 @@ SEND = Scenario(
     grid=({"total": 128 << 20, "tls": 1},),
     contenders=_contenders("send_"),
     metrics=BULK_METRICS,
+    most_rounds=3,
     notes=OTHER_SIDE,
 )
 

@@ -18,7 +18,7 @@ from benchmarks.process import ROOT, environment
 # Starts the processes whose commands it is given, says who they are once they are at work, and hangs.
 RUNNER = """
 import sys, contextlib
-from benchmarks import peers, roles
+from benchmarks import certificates, peers, roles
 from benchmarks.model import Case, Contender
 from benchmarks.process import Child
 from benchmarks import tcp
@@ -29,8 +29,10 @@ def contender(function, role):
 programs = {
     "server": ("serve", "echo", 0), "lines": ("lines", "smtp", 1), "web": ("web", 1, 0), "ftp": ("ftp", 1),
     "names": ("names", 300), "sink": ("datagrams", "sink", 0), "answer": ("datagrams", "answer", 200, 0),
-    "relay": ("relay", 1, 1000),
+    "relay": ("relay", 1, 1000), "tls": ("tls", "serve", "echo", 0),
 }
+if what == "tls":
+    certificates.make()
 with contextlib.ExitStack() as stack:
     if what in programs:
         command = peers.program(*programs[what], compiled=compiled)
@@ -45,7 +47,7 @@ PROGRAMS = ("server", "lines", "web", "ftp", "names", "sink", "answer", "relay")
 CONTENDERS = ("benchmarks.contenders.tcp_asyncio:server", "benchmarks.contenders.tcp_asyncnet:server")
 KINDS = [
     *((name, kind) for name in PROGRAMS for kind in ("c", "python")),
-    *((name, "python") for name in CONTENDERS),
+    *((name, "python") for name in ("tls", *CONTENDERS)),
     ("benchmarks.contenders.tcp_c:server", "c"),
 ]
 
