@@ -535,7 +535,8 @@ async def test_the_trace_of_a_connection_tells_names_attempts_and_tls():
         with asyncnet.trace() as trace:
             stream = await dialer.connect("localhost", server.port, ssl=True)
         await stream.close()
-    root, connect, *below, tls = trace.spans
+    root, connect, *below, tls, life = trace.spans
+    assert (life.name, life.depth, life.ended is None) == ("tcp transfer", 0, False)
     assert (root.name, root.attributes["peer"]) == ("tcp connect", f"localhost:{server.port}")
     assert root.attributes.keys() >= {"rtt_ms", "retransmits", "cwnd"}
     assert connect.attributes == {"host": "localhost", "port": server.port, "address": f"127.0.0.1:{server.port}"}

@@ -24,8 +24,10 @@ from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from .proxy_protocol import header_length, parse_header
 from .sockets import to_endpoint
+from .span import Span
 from .tcp_info import TCPInfo, tcp_info
 from .tls import TLSLayer, broken_handshake, broken_record, check_tls, choose_context, explain_tls
+from .trace import Trace
 from .wire import Wire
 
 __all__ = ["Connection"]
@@ -41,7 +43,7 @@ class Connection(BaseClient):
     """
 
     __slots__ = (
-        "_attempts", "_context", "_dialled", "_ending", "_local", "_own_timeout", "_protocol_name", "_remote",
+        "_attempts", "_context", "_dialled", "_ending", "_life", "_local", "_own_timeout", "_protocol_name", "_remote",
         "_timings", "_wire",
     )  # fmt: skip
 
@@ -56,6 +58,7 @@ class Connection(BaseClient):
         self._ending = False
         self._dialled: str | None = None
         self._context: _ssl.SSLContext | None = None  # of the dialer: for a later start_tls
+        self._life: tuple[Trace, Span] | None = None
         self._attempts: tuple[Attempt, ...] = ()
         self._timings: Mapping[str, float] = _NO_TIMINGS
         self._remote: Endpoint | str | None = None  # both outlive the connection
@@ -123,7 +126,21 @@ class Connection(BaseClient):
             self._remote = named
             self._peer = str(named)
 
+    def _trace_life(self, trace: Trace | None) -> None:
+        """Have a span from here to the end of the stream: receiving and sending have none of their own."""
+        if trace is not None:
+            self._life = trace, trace.begin(f"{self._protocol_name} transfer", {"peer": self._peer})
+
+    def _end_life(self) -> None:
+        if self._life is not None:
+            (trace, span), self._life = self._life, None
+            span.attributes.update(sent=self.bytes_sent, received=self.bytes_received)
+            if (info := self.info) is not None:
+                span.attributes.update(rtt_ms=round(1000 * info.rtt, 3), retransmits=info.retransmits)
+            trace.end(span)
+
     async def _goodbye(self) -> None:
+        self._end_life()
         wire = self._wire
         if wire is not None and not wire.lost:
             self._send_close_notify(wire)
@@ -146,6 +163,7 @@ class Connection(BaseClient):
                     await wire.wait_readable()
 
     def _drop(self) -> None:
+        self._end_life()
         wire = self._wire
         if wire is not None and not wire.lost:
             if self._loop is None or self._loop.is_closed():

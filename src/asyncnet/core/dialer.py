@@ -142,6 +142,7 @@ class Dialer:
                 operation, stream, host, port,
                 path=path, ssl=ssl, server_hostname=server_hostname, local_address=local_address,
             )  # fmt: skip
+        stream._trace_life(operation.trace)
         return stream
 
     async def connect_socket(
