@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from asyncnet.http.fairness import Fairness
+import pytest
+
+from asyncnet.http.fairness import MAX_REMEMBERED, Fairness
 
 
 def drain(turns: Fairness) -> list[str]:
@@ -93,6 +95,22 @@ def test_never_given_up():
         turns.next()
         turns.finished("a", ok=False, timed_out=True)
     assert not turns.is_given_up("a")
+
+
+@pytest.mark.parametrize("give_up_after", [1, 5])
+def test_dead_hosts_without_end_are_not_remembered_without_end(give_up_after):
+    turns = Fairness(per_host=1, give_up_after=give_up_after)
+    for number in range(MAX_REMEMBERED + 1000):
+        turns.add(number, "x")
+        turns.next()
+        turns.finished(number, ok=False, timed_out=True)
+    assert len(turns._hosts) == MAX_REMEMBERED
+    assert turns.timeouts(0) == 0
+    assert turns.timeouts(MAX_REMEMBERED) == 1
+    turns.add(0, "y")  # one that was forgotten begins anew
+    assert turns.next() == (0, "y")
+    turns.finished(0, ok=True, timed_out=False)
+    assert len(turns._hosts) == MAX_REMEMBERED
 
 
 def test_hosts_that_are_done_are_forgotten():

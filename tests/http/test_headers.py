@@ -40,7 +40,7 @@ def test_equality_and_hash():
     assert Headers([("A", "1")]) == Headers([("a", "1")])
     assert Headers([("A", "1")]) != Headers([("a", "2")])
     assert Headers() != {}
-    assert len({Headers([("A", "1")]), Headers([("A", "1")])}) == 1
+    assert len({Headers([("A", "1"), ("B", "2")]), Headers([("b", "2"), ("a", "1")])}) == 1  # equal, so hashed alike
 
 
 def test_repr_hides_secrets():

@@ -76,6 +76,13 @@ def test_hand_made_headers():
         (b"<svg>", (None, None)),
         (b"\xef\xbb\xbf <svg viewBox='0 0 1 1'>", (None, None)),
         (b"<svg width='100%' height='5'>", (None, None)),
+        (b"<svg/>", (None, None)),
+        (
+            b"<?xml version='1.0'?><!-- made by hand --><!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'a.dtd' [\n"
+            b" <!ENTITY ns_svg 'http://www.w3.org/2000/svg'>\n]>\n<svg width='3' height='4'>",
+            (3, 4),
+        ),
+        (b"<svg:svg xmlns:svg='http://www.w3.org/2000/svg' width='3' height='4'>", (3, 4)),
         (b"<svg width='1.5' height='2.4'>", (2, 2)),
     ],
 )

@@ -11,7 +11,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Fairness"]
+__all__ = ["MAX_REMEMBERED", "Fairness"]
+
+MAX_REMEMBERED = 10_000  # hosts with nothing to do whose timeouts are remembered
 
 
 @dataclass(slots=True)
@@ -43,11 +45,14 @@ class Fairness:
         self._hosts: dict[Hashable, _Host] = {}
         # The hosts that have an item and a place, in the order of their turns.
         self._ready: OrderedDict[Hashable, None] = OrderedDict()
+        # Those that timed out and have nothing to do, the oldest first: endless inputs have endless dead hosts.
+        self._remembered: OrderedDict[Hashable, None] = OrderedDict()
         self.waiting = 0
 
     def add(self, host: Hashable, item: Any) -> None:
         """Queue an item."""
         state = self._hosts.setdefault(host, _Host())
+        self._remembered.pop(host, None)
         state.waiting.append(item)
         self.waiting += 1
         if state.running < self._places(state):
@@ -95,15 +100,25 @@ class Fairness:
             ended, state.waiting = list(state.waiting), deque()
             self.waiting -= len(ended)
             self._ready.pop(host, None)
+            if not state.running:
+                self._remember(host)
             return ended
         if state.waiting:
             if state.running < self._places(state):
                 self._ready.setdefault(host)
             else:
                 self._ready.pop(host, None)
-        elif not state.running and not state.timeouts:
+        elif not state.running and state.timeouts:
+            self._remember(host)
+        elif not state.running:
             del self._hosts[host]  # nothing to remember: endless inputs have endless hosts
         return []
+
+    def _remember(self, host: Hashable) -> None:
+        self._remembered[host] = None
+        if len(self._remembered) > MAX_REMEMBERED:
+            oldest, _ = self._remembered.popitem(last=False)
+            del self._hosts[oldest]
 
     def timeouts(self, host: Hashable) -> int:
         """Timeouts in a row of a host."""

@@ -85,7 +85,7 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._index
 
     def __hash__(self) -> int:
-        return hash(self.pairs())
+        return hash(frozenset((name, self[name]) for name in self._index))
 
     def __eq__(self, other: object) -> bool:
         return self._index == other._index if isinstance(other, Headers) else NotImplemented

@@ -95,7 +95,7 @@ class Image:
 
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height}" if self.width is not None else "unknown size"
-        return f"<Image {self.format} {size}, {len(self.content):,} bytes from {self.url}>"
+        return f"<Image {self.format} {size}, {len(self.content):,} bytes from {hide_secrets(self.url)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self)}
@@ -264,9 +264,11 @@ def _tiff(content: bytes) -> Size:
     return found.get(256), found.get(257)
 
 
-_SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
+_SVG = re.compile(rb"<(?:[a-z_][\w.\-]*:)?svg[\s/>]", re.IGNORECASE)
 _SVG_PROLOGUE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!DOCTYPE\s+svg[^>]*>|<!--.*?-->|\s)*+<svg[\s>]", re.DOTALL
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!DOCTYPE\s+(?:[\w.\-]+:)?svg(?:[^>\[]|\[[^\]]*\])*+>|<!--.*?-->|\s)*+"
+    rb"<(?:[A-Za-z_][\w.\-]*:)?svg[\s/>]",
+    re.DOTALL,
 )
 _SVG_LENGTH = re.compile(rb"""\s(width|height)\s*=\s*["']\s*(\d+(?:\.\d+)?)(?:px)?\s*["']""")
 

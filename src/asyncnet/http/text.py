@@ -17,6 +17,9 @@ __all__ = ["decode_text", "find_encoding", "lookup_label"]
 
 PRESCAN_BYTES = 1024  # HTML standard, "prescan a byte stream to determine its encoding"
 
+# "<?x" in UTF-16, read as such before anything else (HTML standard, prescan step 1).
+_UTF16_XML = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
+
 # The labels of the WHATWG Encoding standard, section 4.2, by encoding name.
 _LABELS = {
     "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8",
@@ -108,6 +111,8 @@ def find_encoding(content: bytes, content_type: str = "") -> str:
             return name
     kind, parameters = parse_parameters(content_type)
     found = lookup_label(parameters.get("charset", ""))
+    if found is None and (not kind or kind == "text/html" or kind.endswith("xml")):
+        found = next((name for start, name in _UTF16_XML if content.startswith(start)), None)
     if found is None and kind in ("", "text/html", "application/xhtml+xml"):
         found = _prescan(content[:PRESCAN_BYTES])
     if found is None and (kind in ("", "text/xml", "application/xml") or kind.endswith("+xml")):
@@ -149,8 +154,12 @@ def _table(encoding: str) -> str:
     return "".join(characters)
 
 
-_COMMENT = re.compile(rb"<!--.*?-->|<!--.*", re.DOTALL)
-_META = re.compile(rb"<meta[\s/](?:[^>\"']|\"[^\"]*\"|'[^']*')*>?", re.IGNORECASE)
+# A comment, whose dashes may be those that it begins with; a tag with its attributes; anything else in brackets.
+_MARKUP = re.compile(
+    rb"""<!(?=--).*?(?:-->|\Z)|</?([a-z][^\s/>]*+)((?:[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+"""
+    rb"""(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+)?+)?+)*+)|<[!/?][^>]*+""",
+    re.DOTALL | re.IGNORECASE,
+)
 _ATTRIBUTE = re.compile(
     rb"""([^\s"'>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""",
 )
@@ -159,9 +168,11 @@ _CHARSET = re.compile(r"""charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))""", 
 
 def _prescan(head: bytes) -> str | None:
     """The encoding that a ``<meta>`` names (HTML standard section 13.2.3.2)."""
-    for tag in _META.findall(_COMMENT.sub(b"", head)):
+    for item in _MARKUP.finditer(head):
+        if item[1] is None or item[1].lower() != b"meta" or item[0].startswith(b"</"):
+            continue
         attributes: dict[str, str] = {}
-        for name, *values in _ATTRIBUTE.findall(tag[5:]):
+        for name, *values in _ATTRIBUTE.findall(item[2]):
             value = b"".join(values).decode("latin-1")
             attributes.setdefault(name.decode("latin-1").lower(), value)
         found = lookup_label(attributes.get("charset", ""))
