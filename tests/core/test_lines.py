@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from asyncnet.core.lines import LineBuffer, dot_stuff, dot_unstuff, format_command, split_lines
+from asyncnet.core.lines import MAX_LINES, LineBuffer, dot_stuff, dot_unstuff, format_command, split_lines
 from asyncnet.errors import LimitExceeded
 
 # ---- commands
@@ -102,6 +102,12 @@ def test_split_lines():
     assert split_lines(b"a\r\nb\n\r\nc\r\n") == [b"a", b"b", b"", b"c"]
     assert split_lines(b"\r\n") == [b""]
     assert split_lines(b"a\rb\x0bc\x85d\r\n") == [b"a\rb\x0bc\x85d"]
+
+
+def test_lines_have_a_limit():
+    assert len(split_lines(b"\n" * MAX_LINES)) == MAX_LINES
+    with pytest.raises(LimitExceeded, match="2,000,000 lines"):
+        split_lines(b"\n" * (MAX_LINES + 1))
 
 
 # ---- the buffer

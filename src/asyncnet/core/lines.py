@@ -16,6 +16,7 @@ __all__ = ["LineBuffer", "dot_stuff", "dot_unstuff", "format_command", "split_li
 
 MAX_LINE = 8192  # bytes: RFC 5321 section 4.5.3.1 asks for 512, RFC 2449 section 4 too; nothing honest comes near
 MAX_BLOCK = 64 << 20  # bytes
+MAX_LINES = 2_000_000  # in a block that is looked at line by line
 
 _END = b"\r\n.\r\n"
 _COMPACT = 1 << 16  # bytes taken from a buffer before what is left of it is moved to its front
@@ -84,7 +85,12 @@ def split_lines(block: bytes) -> list[bytes]:
     """Split a block into its lines, without CRLF or LF; a last line needs no end.
 
     A lone CR stays in its line; unlike ``bytes.splitlines``, so does nothing else that ends a line elsewhere.
+
+    Raises:
+        LimitExceeded: there are more than two million, which would take twenty times the block's memory.
     """
+    if block.count(b"\n") > MAX_LINES:
+        raise LimitExceeded(f"more than {MAX_LINES:,} lines")
     lines = block.replace(b"\r\n", b"\n").split(b"\n")
     if not lines[-1]:
         del lines[-1]

@@ -19,7 +19,7 @@ from .listing import (
     parse_group,
     parse_numbers,
 )
-from .session import Options, Session
+from .session import MAX_CAPABILITIES, Options, Session
 
 __all__ = ["Directory", "Parse"]
 
@@ -44,7 +44,7 @@ class Directory(BaseClient):
         """Ask what the server offers now: labels in capitals, such as ``"OVER"``; empty if it does not say."""
         operation, session = self._start("capabilities", timeout)
         async with operation:
-            command = session.block({101}, "CAPABILITIES")
+            command = session.block({101}, "CAPABILITIES", max_bytes=MAX_CAPABILITIES)
             reply = await session.ask(operation, "CAPABILITIES", command, {101, 500})
             if reply.code == 500:  # a server from before RFC 3977
                 return frozenset()

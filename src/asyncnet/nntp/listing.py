@@ -122,7 +122,14 @@ def parse_numbers(block: bytes) -> list[int]:
 
 def parse_overviews(block: bytes, first: int, last: int) -> list[Overview]:
     """The lines of OVER for a range of numbers."""
+    _check_count(block, first, last)
     return [_overview(line, first, last) for line in lines_of(block)]
+
+
+def _check_count(block: bytes, first: int, last: int) -> None:
+    """Refuse more lines than articles were asked for, before anything is made of them."""
+    if block.count(b"\n") > last - first + 1:
+        raise ProtocolError(f"more lines than there are articles {first}-{last}")
 
 
 def _overview(line: str, first: int, last: int) -> Overview:
@@ -144,6 +151,7 @@ def _overview(line: str, first: int, last: int) -> Overview:
 
 def parse_headers(block: bytes, first: int, last: int) -> list[tuple[int, str]]:
     """The lines of HDR for a range of numbers."""
+    _check_count(block, first, last)
     found = []
     for line in lines_of(block):
         word, _, value = line.partition(" ")

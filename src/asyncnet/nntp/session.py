@@ -16,12 +16,13 @@ from ..core.operation import Operation
 from ..core.pipeline import Exchange, Pipeline
 from ..core.replies import Reply, ReplyParser
 from ..core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
-from ..errors import AuthenticationError, ProtocolError, ReplyError, TLSError
+from ..errors import AuthenticationError, LimitExceeded, ProtocolError, ReplyError, TLSError
 from .listing import parse_capabilities
 
-__all__ = ["Command", "Options", "Session"]
+__all__ = ["MAX_CAPABILITIES", "Command", "Options", "Session"]
 
 _MAX_COMMAND = 512  # bytes, CRLF included (RFC 3977 section 3.1)
+MAX_CAPABILITIES = 65_536  # bytes
 _MAX_LINE = 1 << 20  # bytes: of overviews; a status line is short
 
 Command: TypeAlias = Exchange[Reply]
@@ -83,7 +84,7 @@ class Session:
     async def _ask_capabilities(self, operation: Operation) -> None:
         self.capabilities = {}
         with operation.span("capabilities"):
-            command = self.block({101}, "CAPABILITIES")
+            command = self.block({101}, "CAPABILITIES", max_bytes=MAX_CAPABILITIES)
             if (await self._pipeline.ask(command)).code == 101:
                 self.capabilities = parse_capabilities(command.block or b"")
 
@@ -192,7 +193,7 @@ class Session:
         """Parse what the server said; one that talks nonsense is left."""
         try:
             return parse(said)
-        except ProtocolError:
+        except (LimitExceeded, ProtocolError):
             self.abort()
             raise
 

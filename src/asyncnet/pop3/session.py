@@ -16,13 +16,14 @@ from ..core.lines import MAX_BLOCK, format_command
 from ..core.operation import Operation
 from ..core.pipeline import Exchange, Pipeline
 from ..core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
-from ..errors import AuthenticationError, ProtocolError, ReplyError, TLSError
+from ..errors import AuthenticationError, LimitExceeded, ProtocolError, ReplyError, TLSError
 from .status import Item, Status, parse_capabilities, parse_sizes, parse_status, parse_uids
 
 __all__ = ["Command", "Options", "Session"]
 
 _MAX_COMMAND = 255  # bytes, CRLF included (RFC 2449 section 4)
 _MAX_LIST = MAX_BLOCK
+_MAX_CAPABILITIES = 65_536  # bytes
 
 # Response codes of a login that say nothing against the credentials (RFC 2449 section 8.1, RFC 3206).
 _NOT_NOW = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM"})
@@ -116,7 +117,7 @@ class Session:
     async def _ask_capabilities(self, operation: Operation) -> None:
         self.capabilities = {}
         with operation.span("capa"):
-            command = _block("CAPA")
+            command = _block("CAPA", max_bytes=_MAX_CAPABILITIES)
             if (await self._pipeline.ask(command)).ok:
                 self.capabilities = parse_capabilities(command.block or b"")
 
@@ -237,7 +238,7 @@ class Session:
         """Parse what the server said; one that talks nonsense is left."""
         try:
             return parse(said)
-        except ProtocolError:
+        except (LimitExceeded, ProtocolError):
             self.abort()
             raise
 
