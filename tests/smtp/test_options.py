@@ -27,7 +27,7 @@ CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     ],
 )
 def test_when_tls_begins_with_the_first_byte(given, implicit):
-    assert Options("localhost", **given).implicit_tls is implicit
+    assert Options(host="localhost", **given).implicit_tls is implicit
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_when_tls_begins_with_the_first_byte(given, implicit):
     ],
 )
 def test_when_tls_is_required(given, required):
-    assert Options("localhost", **given).tls_required is required
+    assert Options(host="localhost", **given).tls_required is required
 
 
 def test_names_are_stored_as_checked():
-    options = Options("Bücher.example", server_hostname="MAIL.example", local_address=("127.0.0.1", 0))
+    options = Options(host="Bücher.example", server_hostname="MAIL.example", local_address=("127.0.0.1", 0))
     assert options.host == "xn--bcher-kva.example"
     assert options.peer == "xn--bcher-kva.example:587"
     assert options.server_hostname == "mail.example"
@@ -53,14 +53,14 @@ def test_names_are_stored_as_checked():
 
 
 def test_secrets_are_not_in_the_repr():
-    assert "secret" not in repr(Options("localhost", username="ann", password="secret"))
-    assert "secret" not in repr(Options("localhost", username="ann", token="secret"))
-    assert "ann" in repr(Options("localhost", username="ann", token="secret"))
+    assert "secret" not in repr(Options(host="localhost", username="ann", password="secret"))
+    assert "secret" not in repr(Options(host="localhost", username="ann", token="secret"))
+    assert "ann" in repr(Options(host="localhost", username="ann", token="secret"))
 
 
 @pytest.mark.parametrize("name", ["client.example", "[192.0.2.1]", "[IPv6:::1]", "under_score"])
 def test_local_names(name):
-    assert Options("localhost", local_hostname=name).local_hostname == name
+    assert Options(host="localhost", local_hostname=name).local_hostname == name
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,6 @@ def test_what_is_of_the_wrong_kind(wrong):
 
 
 def test_they_are_frozen_and_a_dialer_is_taken():
-    options = Options("localhost", dialer=Dialer())
+    options = Options(host="localhost", dialer=Dialer())
     with pytest.raises(AttributeError):
         options.port = 25

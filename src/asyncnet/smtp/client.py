@@ -8,7 +8,7 @@ import ssl as _ssl
 from collections.abc import Iterable
 
 from ..core.client import BaseClient
-from ..core.dialer import Dialer, current_dialer
+from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout
 from ..core.target import LocalAddress
 from ..errors import AsyncNetError, ConnectionLost
@@ -77,8 +77,9 @@ class Client(BaseClient):
         dialer: Dialer | None = None,
     ) -> None:
         self._options = Options(
-            host, port, username, password, token, ssl, starttls, server_hostname, local_address, local_hostname, dialer
-        )
+            host=host, port=port, username=username, password=password, token=token, ssl=ssl, starttls=starttls,
+            server_hostname=server_hostname, local_address=local_address, local_hostname=local_hostname, dialer=dialer,
+        )  # fmt: skip
         super().__init__(peer=self._options.peer, timeout=timeout)
         self._session: Session | None = None
         # No room for a second connection: who waits when the only one is lost is told so by `_drop`.
@@ -132,7 +133,7 @@ class Client(BaseClient):
                     self.abort()
 
     async def _open(self, operation: Operation) -> None:
-        dialer = self._options.dialer or current_dialer()
+        dialer = self._options.choose_dialer()
         self._session = Session(self._options)
         self._lanes.count = 1
         self._lanes.add(self._session)
@@ -203,13 +204,14 @@ async def send(
         ```
     """
     options = Options(
-        host, port, username, password, token, ssl, starttls, server_hostname, local_address, local_hostname, dialer
-    )
+        host=host, port=port, username=username, password=password, token=token, ssl=ssl, starttls=starttls,
+        server_hostname=server_hostname, local_address=local_address, local_hostname=local_hostname, dialer=dialer,
+    )  # fmt: skip
     mail = Mail(message, sender, recipients, dsn)
     session = Session(options)
     async with Operation("smtp", "send", peer=options.peer, timeout=timeout) as operation:
         try:
-            await session.open(operation, options.dialer or current_dialer())
+            await session.open(operation, options.choose_dialer())
             quitting: list[bytes] = []
 
             def goodbye() -> bytes:

@@ -10,7 +10,7 @@ import ssl as _ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
 from ..core.client import GOODBYE_TIMEOUT, BaseClient
-from ..core.dialer import Dialer, current_dialer
+from ..core.dialer import Dialer
 from ..core.many import fan_out
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..core.outcome import Outcome
@@ -95,8 +95,9 @@ class Pool(BaseClient):
         dialer: Dialer | None = None,
     ) -> None:
         self._options = Options(
-            host, port, username, password, token, ssl, starttls, server_hostname, local_address, local_hostname, dialer
-        )
+            host=host, port=port, username=username, password=password, token=token, ssl=ssl, starttls=starttls,
+            server_hostname=server_hostname, local_address=local_address, local_hostname=local_hostname, dialer=dialer,
+        )  # fmt: skip
         super().__init__(peer=self._options.peer, timeout=timeout)
         for name, value, least in (("size", size, 1), ("retries", retries, 0), ("max_messages", max_messages, 1)):
             if isinstance(value, bool) or not isinstance(value, int):
@@ -304,7 +305,7 @@ class Pool(BaseClient):
     # ---- life
 
     async def _open(self, operation: Operation) -> None:
-        self._dialer = self._options.dialer or current_dialer()
+        self._dialer = self._options.choose_dialer()
 
     async def _goodbye(self) -> None:
         for session in self._lanes.idle:

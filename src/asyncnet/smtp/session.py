@@ -147,10 +147,9 @@ class Session:
         options = self._options
         assert options.username is not None
         with operation.span("auth", username=options.username) as span:
-            secret = options.password
-            if secret is None:
-                secret = options.token if isinstance(options.token, str) else await self._fresh_token()
-            login = Login(options.username, secret, options.token is not None, options.host, options.port)
+            login = Login(
+                options.username, await options.secret(), options.token is not None, options.host, options.port
+            )
             offered = self.extensions.mechanisms
             mechanisms = choose_mechanisms(offered, login, encrypted=self._stream.ssl_object is not None)
             if not mechanisms:
@@ -169,14 +168,6 @@ class Session:
             raise AuthenticationError(
                 f"login of {login.username} refused: {reply.code} {text}", code=reply.code, text=text
             )
-
-    async def _fresh_token(self) -> str:
-        provider = self._options.token
-        assert callable(provider)
-        token = await provider()
-        if not isinstance(token, str) or not token or not token.isprintable():
-            raise TypeError("the token function must return a str of printable characters")
-        return token
 
     async def _authenticate(self, mechanism: Mechanism) -> Reply:
         first = mechanism.begin()
