@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 import ssl
 
 import pytest
@@ -238,3 +239,40 @@ async def test_secrets_of_a_session_go_to_the_key_log_only_when_asked(monkeypatc
     assert client_context().minimum_version == ssl.TLSVersion.TLSv1_2
     assert client_context().verify_mode == ssl.CERT_REQUIRED
     assert client_context().check_hostname
+
+
+async def test_what_follows_the_end_is_not_kept(server_context: ssl.SSLContext, trust: ssl.SSLContext) -> None:
+    """After its close_notify a peer can go on sending; all of that is to be ignored (RFC 8446 section 6.1)."""
+    go_on = asyncio.Event()
+    kept: list[int] = []
+
+    async def hold(stream: asyncnet.tcp.Stream) -> None:
+        assert await stream.receive() == b""
+        await go_on.wait()
+        assert stream._wire is not None
+        assert stream._wire.tls is not None
+        kept.append(stream._wire.tls._incoming.pending)
+        await stream.send(b"done")
+
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = trust.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    loop = asyncio.get_running_loop()
+    async with asyncnet.tcp.Server(hold, ssl=server_context) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as peer:
+            peer.setblocking(False)
+            while True:
+                try:
+                    session.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    await loop.sock_sendall(peer, outgoing.read())
+                    incoming.write(await loop.sock_recv(peer, 65_536))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                session.unwrap()
+            await loop.sock_sendall(peer, outgoing.read())
+            for _ in range(20):
+                await loop.sock_sendall(peer, bytes(1_000_000))
+            go_on.set()
+            while not kept:
+                await asyncio.sleep(0)
+    assert kept[0] <= 262_144  # what came together with the end

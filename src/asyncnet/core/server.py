@@ -96,6 +96,8 @@ class StreamServer(BaseClient):
         for name, limit in (("max_connections", max_connections), ("max_per_peer", max_per_peer), ("backlog", backlog)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be at least 1, not {limit}")
+        if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+            raise ValueError("this system cannot share a port: it has no SO_REUSEPORT")
         super().__init__(peer=check_listen(host, port, path))
         self._handler = handler
         self._host, self._wanted_port, self._path = host, port, None if path is None else os.fspath(path)
@@ -133,7 +135,7 @@ class StreamServer(BaseClient):
             for listener in self._listeners:
                 keep_alive(listener, self._keepalive)  # what it accepts inherits it
         names = [listener.getsockname() for listener in self._listeners]
-        self._addresses = tuple(Endpoint(name[0], name[1]) if isinstance(name, tuple) else name for name in names)
+        self._addresses = tuple(Endpoint.from_sockaddr(name) if isinstance(name, tuple) else name for name in names)
         self._start_accepting()
 
     async def close(self, grace: float | None = 10.0) -> None:

@@ -339,8 +339,9 @@ class Wire:
     def _decrypt(self, data: memoryview) -> bool:
         """Feed the session; whether there is news for a reader: a part of a record is none."""
         assert self.tls is not None
-        if self.failure is not None:
-            return False  # a broken session stays broken; what follows means nothing
+        if self.failure is not None or self.tls.ended:
+            # A broken session stays broken, and what follows an end is to be ignored (RFC 8446 section 6.1).
+            return False
         before, established = len(self._chunks), self.tls.established
         try:
             self.tls.feed(data, self._chunks)
