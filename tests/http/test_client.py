@@ -230,6 +230,56 @@ async def test_an_answer_before_the_body_is_sent_ends_the_upload():
             assert client.stats.open == 0  # that connection is of no use any more
 
 
+async def counting(reader, writer):
+    """Says yes at once, and afterwards how many bytes of the body came."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    count = 0
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        await reader.readexactly(size + 2)
+        count += size
+    await reader.readexactly(2)
+    told = str(count).encode()
+    writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(told), told))
+    await testing.until_gone(reader)
+
+
+async def test_an_early_yes_does_not_end_the_upload():
+    answered = asyncio.Event()
+
+    async def body():
+        yield b"x" * 65536
+        await answered.wait()
+        for _ in range(100):
+            yield b"x" * 65536
+
+    with testing.HTTPServer(script=counting) as server:
+        async with testing.no_leaks(), http.Client(base_url=server.url()) as client:
+            async with client.stream("POST", "/", data=body(), timeout=20) as response:
+                assert response.status == 200
+                answered.set()
+                assert await response.read() == b"%d" % (101 * 65536)
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+async def test_a_stream_that_fails_after_an_early_yes_raises_its_own_error(awaited):
+    answered = asyncio.Event()
+
+    async def body():
+        yield b"x"
+        await answered.wait()
+        raise KeyError("mine")
+
+    with testing.HTTPServer(script=counting) as server:
+        async with testing.no_leaks(), http.Client(base_url=server.url()) as client:
+            async with client.stream("POST", "/", data=body(), timeout=20) as response:
+                if awaited:
+                    answered.set()
+                    with pytest.raises(KeyError, match="mine"):
+                        await response.read()
+            assert client.stats.open == 0
+
+
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_a_reset_ends_an_upload_that_never_waits(streamed):
     sent = 0

@@ -53,12 +53,13 @@ class AiohttpConnection:
     @property
     def reusable(self) -> bool:
         handler = self._handler
-        return not handler.should_close and handler.is_connected() and self._writer is None
+        return not handler.should_close and handler.is_connected() and (self._writer is None or self._writer.done())
 
     async def exchange(self, request: WireRequest) -> AiohttpResponse:
         handler = self._handler
         transport = handler.transport
         self.written = False
+        self._writer = None
         if transport is None or transport.is_closing():
             raise ConnectionLost("the peer closed the connection", phase="request")
         handler.begin(request.method)
@@ -76,7 +77,7 @@ class AiohttpConnection:
             message, payload = await handler.read()
             if message.code < 200:
                 message, payload = await self._skip_informational(message)
-            if self._writer is not None:
+            if self._writer is not None and message.code >= 300:
                 await self._end_writing()
         except BaseException as error:
             self.abort()
@@ -86,6 +87,8 @@ class AiohttpConnection:
                 raise
             raise explain(error) from error
         handler.answering = payload
+        if self._writer is not None and self._writer.done():
+            self._writing_ended(self._writer)  # had it failed in this very turn, nobody would have been told
         if LAX_PARSER:
             self._check_fields(message)
         return AiohttpResponse(handler, message, payload)
@@ -125,7 +128,7 @@ class AiohttpConnection:
             handler.transport.write(b"0\r\n\r\n")
 
     async def _end_writing(self) -> None:
-        """The answer is there: the rest of the body is not wanted any more (RFC 9112 section 9.5)."""
+        """The answer is a no: the rest of the body is not wanted any more (RFC 9112 section 9.5)."""
         writer, self._writer = self._writer, None
         assert writer is not None
         if not writer.done():
@@ -138,8 +141,12 @@ class AiohttpConnection:
         if error is not None:
             self._handler.force_close()
             if not isinstance(error, aiohttp.ClientError):
-                # The caller's own iterator failed: the response will never come.
+                # The caller's own iterator failed: the response, or the rest of it, will never come.
                 self._handler.set_exception(_BodyFailed(error))
+                answering = self._handler.answering
+                if answering is not None and not answering.is_eof():
+                    answering.set_exception(_BodyFailed(error))
+                    self._handler.abort()
 
     @property
     def closed(self) -> bool:
@@ -192,6 +199,8 @@ class AiohttpResponse:
                 rest: bytes = self._payload._read_nowait(-1)
                 if rest:
                     return rest
+            if isinstance(error, _BodyFailed):
+                raise error.error from None
             raise explain(error) from error.__cause__
         return piece
 
