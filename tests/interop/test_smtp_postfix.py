@@ -280,8 +280,10 @@ async def test_notifications(postfix, dialer, request):
     async with asyncio.timeout(30):
         while True:
             notices = [path.read_text() for path in (postfix.mail / "ann" / "new").glob("*")]
-            if any(f"Original-Envelope-Id: id {request.node.name}" in notice for notice in notices):
-                return
+            for notice in notices:
+                if f"Original-Envelope-Id: id {request.node.name}" in notice:
+                    assert "Original-Recipient: rfc822;bob@example.org" in notice
+                    return
             await asyncio.sleep(0)
 
 

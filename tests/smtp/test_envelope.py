@@ -144,6 +144,9 @@ def test_notifications():
     dsn = DSN(notify=("success", "delay"), returned="headers", envelope_id="a+b=c d(1)~!")
     assert dsn.mail_parameters() == ("RET=HDRS", "ENVID=a+2Bb+3Dc+20d(1)~!")
     assert dsn.rcpt_parameters() == ("NOTIFY=SUCCESS,DELAY",)
+    assert dsn.rcpt_parameters("a+b=c@example.org") == ("NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;a+2Bb+3Dc@example.org")
+    assert dsn.rcpt_parameters("jörg@example.org") == ("NOTIFY=SUCCESS,DELAY",)
+    assert DSN().rcpt_parameters("bob@example.org") == ("ORCPT=rfc822;bob@example.org",)
     assert DSN(returned="full", notify=("never",)).mail_parameters() == ("RET=FULL",)
 
 

@@ -133,7 +133,7 @@ def test_notifications():
     mail = Mail(RAW, dsn=DSN(notify=("failure",), returned="full"))
     assert mail.commands(EVERYTHING)[:2] == [
         b"MAIL FROM:<ann@example.org> SIZE=81 RET=FULL\r\n",
-        b"RCPT TO:<bob@example.org> NOTIFY=FAILURE\r\n",
+        b"RCPT TO:<bob@example.org> NOTIFY=FAILURE ORCPT=rfc822;bob@example.org\r\n",
     ]
     with pytest.raises(ReplyError, match="does not offer DSN"):
         mail.commands(NO_EXTENSIONS)
@@ -179,7 +179,10 @@ def test_bcc_is_taken_out_of_bytes_with_any_line_ends():
 def test_for_some_of_its_recipients():
     mail = Mail(RAW, recipients=["bob@example.org", "cleo@example.org"], dsn=DSN(notify=("never",)))
     rest = mail.only(["cleo@example.org"])
-    assert rest.commands(EVERYTHING)[1:] == [b"RCPT TO:<cleo@example.org> NOTIFY=NEVER\r\n", b"DATA\r\n"]
+    assert rest.commands(EVERYTHING)[1:] == [
+        b"RCPT TO:<cleo@example.org> NOTIFY=NEVER ORCPT=rfc822;cleo@example.org\r\n",
+        b"DATA\r\n",
+    ]
     assert rest.content(EVERYTHING) is mail.content(EVERYTHING)
     assert rest.message_id == mail.message_id
     assert mail.envelope.recipients == ("bob@example.org", "cleo@example.org")

@@ -72,13 +72,19 @@ class DSN:
         if self.returned is not None:
             parameters.append("RET=FULL" if self.returned == "full" else "RET=HDRS")
         if self.envelope_id is not None:
-            # xtext: RFC 3461 section 4
-            parameters.append("ENVID=" + re.sub(r"[^!-*,-<>-~]", lambda m: f"+{ord(m[0]):02X}", self.envelope_id))
+            parameters.append(f"ENVID={_xtext(self.envelope_id)}")
         return tuple(parameters)
 
-    def rcpt_parameters(self) -> tuple[str, ...]:
-        """What to add to each RCPT."""
-        return (f"NOTIFY={','.join(self.notify).upper()}",) if self.notify else ()
+    def rcpt_parameters(self, recipient: str | None = None) -> tuple[str, ...]:
+        """What to add to the RCPT of a recipient, whose address then comes back in the notifications."""
+        notify = (f"NOTIFY={','.join(self.notify).upper()}",) if self.notify else ()
+        # RFC 3461 section 4.2; an address outside of ASCII would need the forms of RFC 6533 section 3.
+        return (*notify, f"ORCPT=rfc822;{_xtext(recipient)}") if recipient and recipient.isascii() else notify
+
+
+def _xtext(text: str) -> str:
+    """RFC 3461 section 4."""
+    return re.sub(r"[^!-*,-<>-~]", lambda found: f"+{ord(found[0]):02X}", text)
 
 
 @dataclass(frozen=True, slots=True)

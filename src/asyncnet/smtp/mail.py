@@ -118,23 +118,25 @@ class Mail:
             )
         if self.international and not extensions.utf8:
             raise _lacking("SMTPUTF8", "an address or header has characters outside of ASCII")
-        if self._dsn is not None and not extensions.dsn:
+        dsn = self._dsn
+        if dsn is not None and not extensions.dsn:
             raise _lacking("DSN", "notifications were asked for")
         mail: list[str] = []
-        rcpt: tuple[str, ...] = ()
         if "SIZE" in extensions.keywords:
             mail.append(f"SIZE={size}")
         if not content.isascii():
             mail.append("BODY=8BITMIME")
         if self.international:
             mail.append("SMTPUTF8")
-        if self._dsn is not None:
-            mail += self._dsn.mail_parameters()
-            rcpt = self._dsn.rcpt_parameters()
+        if dsn is not None:
+            mail += dsn.mail_parameters()
         encoding = "utf-8" if self.international else "ascii"
         return [
             format_command(f"MAIL FROM:<{self.envelope.sender}>", *mail, encoding=encoding),
-            *(format_command(f"RCPT TO:<{to}>", *rcpt, encoding=encoding) for to in self.envelope.recipients),
+            *(
+                format_command(f"RCPT TO:<{to}>", *(dsn.rcpt_parameters(to) if dsn else ()), encoding=encoding)
+                for to in self.envelope.recipients
+            ),
             b"DATA\r\n",
         ]
 
