@@ -110,3 +110,32 @@ async def test_a_password_is_nowhere(way, password, caplog):
     forms += [base64.b64encode(password.encode()).decode(), base64.b64encode(f"\0me\0{password}".encode()).decode()]
     for form in forms:
         assert not [text for text in shown if form in text]
+
+
+async def test_a_token_in_a_query_is_nowhere_either(tmp_path):
+    """It should not be there, but some services take no other; what the program gets is the URL as it is."""
+    redirect = testing.Response(302, {"Location": f"/page?access_token={RIGHT.encode().hex()}&lang=de"})
+    secret = RIGHT.encode().hex()
+    shown: list[str] = []
+    routes = {"/": redirect, "/page": "hello", "/no": testing.Response(404, {}, "no")}
+    with testing.HTTPServer(routes) as server, asyncnet.trace() as trace:
+        page = await asyncnet.http.fetch(server.url(f"/?token={secret}"))
+        assert page.url == server.url(f"/page?access_token={secret}&lang=de")
+        shown += [repr(page), page._repr_html_(), repr(page.attempts)]
+        with pytest.raises(asyncnet.ProtocolError) as caught:
+            page.json()
+        shown.append(str(caught.value))
+        with pytest.raises(asyncnet.ReplyError) as refused:
+            await asyncnet.http.fetch(server.url(f"/no?sig={secret}"))
+        with pytest.raises(asyncnet.ReplyError) as also:
+            await asyncnet.http.download(server.url(f"/no?sig={secret}"), tmp_path / "no")
+        shown += [str(refused.value), repr(refused.value), str(also.value), repr(also.value.attempts)]
+        async with (
+            asyncnet.http.Client() as client,
+            client.stream("GET", server.url(f"/page?key={secret}")) as response,
+        ):
+            shown.append(repr(response))
+    shown += [str(trace), trace._repr_html_(), json.dumps(trace.to_dict())]
+    assert not [text for text in shown if secret in text]
+    assert f"{server.url('/page')}?access_token=***&lang=de" in repr(page)
+    assert "?sig=***" in str(refused.value)

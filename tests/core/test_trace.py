@@ -10,6 +10,7 @@ import time
 import pytest
 
 import asyncnet
+from asyncnet import testing
 from asyncnet.core.trace import current_trace
 
 
@@ -189,3 +190,44 @@ async def test_tasks_started_inside_are_traced_and_those_outside_are_not():
         inside = asyncio.create_task(look())
     await asyncio.gather(outside, inside)
     assert seen == [None, trace]
+
+
+@pytest.mark.asyncio
+async def test_what_a_stream_moved_is_one_span_from_its_opening_to_its_end():
+    with testing.TCPServer() as server, asyncnet.trace() as trace:
+        async with asyncnet.tcp.Client(server.host, server.port) as stream:
+            await stream.send(b"ping")
+            assert await stream.receive_exactly(4) == b"ping"
+            (_, running) = trace.operations
+            assert running.ended is None
+        opening, transfer = trace.operations
+    assert (opening.name, transfer.name) == ("tcp open", "tcp transfer")
+    assert transfer.ended is not None
+    assert transfer.attributes.items() >= {"peer": f"{server.host}:{server.port}", "sent": 4, "received": 4}.items()
+    assert "rtt_ms" in transfer.attributes
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_is_dropped_has_its_span_as_well():
+    ended: list[str] = []
+    with testing.TCPServer() as server:
+        with asyncnet.trace(export=lambda trace, span: ended.append(span.name)):
+            stream = await asyncnet.Dialer().connect(server.host, server.port)
+        stream.abort()
+        stream.abort()
+    assert ended == ["tcp connect", "tcp transfer"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("size", [5, 1_000_000])
+async def test_http_tells_the_bytes_and_times_of_a_transfer(size, tmp_path):
+    with testing.HTTPServer({"/": b"x" * size}) as server:
+        with asyncnet.trace() as trace:
+            page = await asyncnet.http.fetch(server.url("/"))
+            got = await asyncnet.http.download(server.url("/"), tmp_path / "file")
+        assert [span.attributes["bytes"] for span in trace.spans if span.name == "transfer"] == [size, size]
+        assert page.timings.keys() >= {"connect", "request"}
+        assert got.timings.keys() >= {"request", "transfer"}
+        assert sum(page.timings.values()) <= page.elapsed + 0.01
+        untraced = await asyncnet.http.fetch(server.url("/"))
+        assert untraced.timings.keys() >= {"request"}

@@ -38,7 +38,8 @@ PROGRAM = """
             answer = await asyncnet.tcp.exchange("origin.example", server.port, b"hi", dialer=hosts)
             async with asyncnet.tcp.Client(PLACE, server.port) as stream:
                 again = stream.peer  # what it tells can be dialled
-            return answer + await asyncnet.tcp.exchange(*again, b"hi")
+            answer += await asyncnet.tcp.exchange(*again, b"hi")
+            return answer + await asyncnet.tcp.exchange(*server.addresses[0], b"hi")
 
     async def refused(place):
         dialer = asyncnet.Dialer(allow=asyncnet.public_only)
@@ -99,7 +100,7 @@ def test_link_local_addresses_are_reached_by_their_zone(loop):
     )  # fmt: skip
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.splitlines() == [
-        "b'hihi' hello b'x' b'hi' 1 1",
+        "b'hihihi' hello b'x' b'hi' 1 1",
         "[fe80::1%lo]:9 is not permitted by the dialer's allow policy",
         "could not connect: [fe80::1]:9: Invalid argument",
         "could not connect: [fe80::1%nowhere]:9: No such device: nowhere",

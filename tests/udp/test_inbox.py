@@ -13,7 +13,6 @@ import pytest
 
 from asyncnet import udp
 from asyncnet.core.address import Endpoint
-from asyncnet.core.sockets import to_endpoint
 from asyncnet.udp.inbox import UDP_GRO, OpenInbox, PeerInbox
 from asyncnet.udp.sockets import _from_before, connect_socket, socket_address
 from tests.udp.peers import plain_socket, port_of, turns_until
@@ -111,9 +110,9 @@ async def test_a_socket_that_cannot_be_made_is_closed():
 
 
 async def test_zones():
-    assert to_endpoint(("fe80::1", 9, 0, 4)) == ("fe80::1%4", 9)
-    assert to_endpoint(("fe80::1%eth0", 9, 0, 4)) == ("fe80::1%eth0", 9)
-    assert to_endpoint(("::1", 9, 0, 0)) == ("::1", 9)
+    assert Endpoint.from_sockaddr(("fe80::1", 9, 0, 4)) == ("fe80::1%4", 9)
+    assert Endpoint.from_sockaddr(("fe80::1%eth0", 9, 0, 4)) == ("fe80::1%eth0", 9)
+    assert Endpoint.from_sockaddr(("::1", 9, 0, 0)) == ("::1", 9)
     assert socket_address("fe80::1%4", 9) == ("fe80::1", 9, 0, 4)
     assert socket_address("127.0.0.1", 9) == ("127.0.0.1", 9)
     name = socket.if_nameindex()[0]

@@ -23,7 +23,6 @@ from .address import Endpoint
 from .client import BaseClient
 from .operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from .proxy_protocol import header_length, parse_header
-from .sockets import to_endpoint
 from .span import Span
 from .tcp_info import TCPInfo, tcp_info
 from .tls import TLSLayer, broken_handshake, broken_record, check_tls, choose_context, explain_tls
@@ -285,7 +284,7 @@ class Connection(BaseClient):
         except OSError:  # it is closed, or the peer is gone
             return None
         if isinstance(name, tuple):
-            return to_endpoint(name)
+            return Endpoint.from_sockaddr(name)
         return name.decode(errors="replace") if isinstance(name, bytes) else name
 
     def _readable(self, operation: str) -> Wire:

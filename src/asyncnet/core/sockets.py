@@ -12,13 +12,13 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable
 from typing import Any
 
 from .address import Endpoint
+from .poller import READ, WRITE, current_poller
 
 __all__ = [
-    "connect_socket", "keep_alive", "receive_exactly", "receive_head", "send_all", "sockaddr", "to_endpoint",
+    "connect_socket", "keep_alive", "receive_exactly", "receive_head", "send_all", "sockaddr",
     "wait_readable", "wait_writable",
 ]  # fmt: skip
 
@@ -32,14 +32,6 @@ def sockaddr(endpoint: Endpoint) -> tuple[Any, ...]:
     if not zone:
         return host, endpoint.port
     return host, endpoint.port, 0, int(zone) if zone.isdecimal() else _interface(zone)
-
-
-def to_endpoint(address: Any) -> Endpoint:
-    """A socket's own notation of an address as an endpoint, with the zone of a link-local one."""
-    host, port = address[0], address[1]
-    if len(address) == 4 and address[3] and "%" not in host:
-        host = f"{host}%{address[3]}"
-    return Endpoint(host, port)
 
 
 def keep_alive(sock: socket.socket, seconds: float) -> None:
@@ -59,30 +51,33 @@ def _interface(zone: str) -> int:
         raise OSError(errno.ENODEV, f"{os.strerror(errno.ENODEV)}: {zone}") from None
 
 
-async def _wait(add: Callable[..., Any], remove: Callable[[int], Any], descriptor: int) -> None:
-    waiter = asyncio.get_running_loop().create_future()
+async def _wait(sock: socket.socket, wanted: int) -> None:
+    loop, poller, descriptor = asyncio.get_running_loop(), current_poller(), sock.fileno()
+    waiter = loop.create_future()
 
-    def wake() -> None:
+    def wake(events: int) -> None:
         if not waiter.done():
             waiter.set_result(None)
 
-    add(descriptor, wake)
+    poller.join()
     try:
-        await waiter
+        poller.watch(descriptor, 0, wanted, wake)
+        try:
+            await waiter
+        finally:
+            poller.watch(descriptor, wanted, 0, wake)
     finally:
-        remove(descriptor)
+        poller.leave()
 
 
 async def wait_readable(sock: socket.socket) -> None:
     """Wait until the socket has something to read, or an error."""
-    loop = asyncio.get_running_loop()
-    await _wait(loop.add_reader, loop.remove_reader, sock.fileno())
+    await _wait(sock, READ)
 
 
 async def wait_writable(sock: socket.socket) -> None:
     """Wait until the socket can be written, or has an error."""
-    loop = asyncio.get_running_loop()
-    await _wait(loop.add_writer, loop.remove_writer, sock.fileno())
+    await _wait(sock, WRITE)
 
 
 async def connect_socket(sock: socket.socket, address: Any) -> None:

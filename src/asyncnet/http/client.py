@@ -361,7 +361,7 @@ class Client(Bulk):
         return known
 
     def _start(self, name: str, request: Request, timeout: Timeout) -> tuple[Engine, Operation]:
-        operation = self._begin(name, timeout, peer=request.text)
+        operation = self._begin(name, timeout, peer=request.shown)
         if self._engine is None:
             raise StateError("the client is not open", protocol="http", operation=name)
         return self._engine, operation

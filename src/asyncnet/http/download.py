@@ -6,7 +6,8 @@ import asyncio
 import dataclasses
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.checksum import Hasher, KnownHash, parse_hash
@@ -46,6 +47,7 @@ class Download:
         url: where it came from, after redirects.
         elapsed: seconds.
         attempts: each request that was sent.
+        timings: how many of the seconds each phase took, such as ``connect``, ``request`` and ``transfer``.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Download:
     url: str
     elapsed: float
     attempts: tuple[Attempt, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Transfer:
             url=self._url,
             elapsed=self.operation.elapsed,
             attempts=tuple(self.attempts),
+            timings=self.operation.timings.copy(),
         )
 
     async def _fill_and_check(self) -> None:
@@ -314,8 +318,9 @@ class Transfer:
             self._reporter.report(received, total)
 
         try:
-            with self.operation.span("transfer", start=received):
+            with self.operation.span("transfer", start=received) as span:
                 await response._pour(lambda pieces: part.append(pieces, hashers), moved)
+                span.attributes["bytes"] = received - span.attributes["start"]
         finally:
             response._drop()
 

@@ -64,8 +64,12 @@ async def read_page(response: Response, operation: Operation) -> Page:
     """Read the rest of a response and make a page of it."""
     content = response._take()
     if content is None:
-        with operation.span("transfer"):
+        with operation.span("transfer") as span:
             content = await response.read()
+            span.attributes["bytes"] = len(content)
+    elif operation.trace is not None:  # it came with its head
+        with operation.part("transfer", bytes=len(content)):
+            pass
     return Page(
         url=response.url,
         status=response.status,
@@ -75,6 +79,7 @@ async def read_page(response: Response, operation: Operation) -> Page:
         history=response.history,
         attempts=response.attempts,
         elapsed=operation.elapsed,
+        timings=operation.timings.copy(),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..core.redact import hide_secrets
 from ..errors import LimitExceeded, ProtocolError
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ..core.dialer import Dialer
 from ..core.operation import Operation
+from ..core.redact import hide_secrets
 from ..core.tls import choose_context
 from ..errors import (
     AsyncNetError,
@@ -133,7 +134,7 @@ class Journey:
             lease = await pool.acquire(operation, station, fresh=self._fresh)
         unsafe = self._method not in _SAFE
         try:
-            with operation.span("request", method=self._method, url=self._text, reused=lease.reused):
+            with operation.span("request", method=self._method, url=hide_secrets(self._text), reused=lease.reused):
                 operation.maybe_done = unsafe or self._acted
                 if request.idle_timeout is None or body is not None:  # an upload may well take longer
                     answer = await lease.connection.exchange(wire_request)
@@ -347,7 +348,9 @@ class Journey:
         return self._body is None or self._body.replayable
 
     def _attempt(self, error: str) -> Attempt:
-        return Attempt(f"{self._method} {self._text}", error, None, self._operation.loop.time() - self._started)
+        return Attempt(
+            f"{self._method} {hide_secrets(self._text)}", error, None, self._operation.loop.time() - self._started
+        )
 
 
 def _one_line(error: AsyncNetError) -> str:

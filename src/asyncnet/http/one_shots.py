@@ -87,7 +87,7 @@ async def fetch(
         ssl=ssl,
         server_hostname=server_hostname,
     )
-    async with Operation("http", "fetch", peer=request.text, timeout=timeout) as operation:
+    async with Operation("http", "fetch", peer=request.shown, timeout=timeout) as operation:
         return await fetching.fetch_page(
             fetching.shared_engine(), operation, request, raise_for_status=raise_for_status
         )
@@ -138,7 +138,7 @@ async def fetch_image(
         ssl=ssl,
         server_hostname=server_hostname,
     )
-    async with Operation("http", "fetch_image", peer=request.text, timeout=timeout) as operation:
+    async with Operation("http", "fetch_image", peer=request.shown, timeout=timeout) as operation:
         return await fetching.fetch_image(fetching.shared_engine(), operation, request, max_pixels=max_pixels)
 
 
@@ -223,7 +223,7 @@ async def download(
         ssl=ssl,
         server_hostname=server_hostname,
     )
-    async with Operation("http", "download", peer=request.text, timeout=timeout) as operation:
+    async with Operation("http", "download", peer=request.shown, timeout=timeout) as operation:
         return await Transfer(fetching.shared_engine(), operation, request, target, options).run()
 
 
@@ -272,7 +272,7 @@ async def fetch_many(
         request = make_request(
             parse_http_url(url), dialer=dialer, headers=headers, max_bytes=max_bytes, retries=retries, ssl=ssl
         )
-        async with Operation("http", "fetch_many", peer=request.text, timeout=timeout) as operation:
+        async with Operation("http", "fetch_many", peer=request.shown, timeout=timeout) as operation:
             return await fetching.fetch_page(engine, operation, request, raise_for_status=raise_for_status)
 
     async with contextlib.aclosing(spread("fetch_many", urls, one, how)) as outcomes:
@@ -334,7 +334,7 @@ async def download_many(
 
     async def one(url: str) -> Download:
         request = make_request(parse_http_url(url), dialer=dialer, headers=headers, retries=retries, ssl=ssl)
-        async with Operation("http", "download_many", peer=request.text, timeout=timeout) as operation:
+        async with Operation("http", "download_many", peer=request.shown, timeout=timeout) as operation:
             return await Transfer(engine, operation, request, target, options).run()
 
     async with contextlib.aclosing(download_all(urls, target, one, how, manifest)) as outcomes:

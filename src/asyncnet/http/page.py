@@ -6,9 +6,11 @@ import contextlib
 import html
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.redact import hide_secrets
 from ..errors import Attempt, ProtocolError
 from .headers import Headers
 from .markup import find_links, find_title
@@ -46,6 +48,8 @@ class Page:
         history: the redirects that led here.
         attempts: each request that was sent, the failed ones with their reason.
         elapsed: seconds from the call to the last byte.
+        timings: how many of them each phase took, such as ``connect`` (names included), ``tls``, ``request``
+            and ``transfer``; what was not needed is missing.
 
     Example:
         ```python
@@ -62,6 +66,7 @@ class Page:
     history: tuple[Hop, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     elapsed: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
     # What was derived from the content once is not derived again.
     _derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -117,7 +122,9 @@ class Page:
             # RFC 8259 section 8.1: UTF-8; json.loads knows UTF-16 and a BOM too.
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"the content is no JSON: {error}", protocol="http", peer=self.url) from error
+            raise ProtocolError(
+                f"the content is no JSON: {error}", protocol="http", peer=hide_secrets(self.url)
+            ) from error
 
     async def save(self, path: str | os.PathLike[str]) -> None:
         """Write the content, decompressed, to a file that is there whole or not at all."""
@@ -126,17 +133,18 @@ class Page:
         await save_bytes(path, self.content)
 
     def __repr__(self) -> str:
-        return f"<Page {self.status} {self.url}, {len(self.content):,} bytes>"
+        return f"<Page {self.status} {hide_secrets(self.url)}, {len(self.content):,} bytes>"
 
     def _repr_html_(self) -> str:
         # A summary with everything escaped: the page's own markup and scripts never run in a notebook.
+        way = [*(hop.url for hop in self.history), self.url]
         rows = [
-            ("URL", self.url),
+            ("URL", hide_secrets(self.url)),
             ("Status", f"{self.status} {self.reason}"),
             ("Title", self.title or ""),
             ("Type", self.headers.get("Content-Type", "")),
             ("Size", f"{len(self.content):,} bytes"),
-            ("Redirects", " → ".join([*(hop.url for hop in self.history), self.url]) if self.history else "none"),
+            ("Redirects", " → ".join(map(hide_secrets, way)) if self.history else "none"),
             ("Elapsed", f"{self.elapsed:.3f} s"),
             ("Text", self.text[:500]),
         ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..core.address import URL, check_host
 from ..core.dialer import Dialer, current_dialer
+from ..core.redact import hide_secrets
 from ..core.tls import check_tls
 from .auth import Auth, Basic, check_auth
 from .body import Body
@@ -59,7 +60,7 @@ class Request:
     Attributes:
         method: upper case.
         url: without user name and password, which have become ``auth``.
-        text: the same as text.
+        text: the same as text, the whole of it.
         headers: the caller's, checked.
         cookies: the caller's own, as a field; for the URL's origin only.
         auth: for the URL's origin only.
@@ -87,6 +88,11 @@ class Request:
     server_hostname: str | None = None
     idle_timeout: float | None = None
     bulk: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The URL as errors and traces name it."""
+        return hide_secrets(self.text)
 
 
 def check_method(method: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.operation import Operation
 from ..core.pour import Pieces, pour, pour_direct
+from ..core.redact import hide_secrets
 from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout
 from .content import ContentDecoder, parse_codings
 from .page import Hop
@@ -240,4 +241,4 @@ class Response:
                 )
 
     def __repr__(self) -> str:
-        return f"<Response {self.status} {self.url}>"
+        return f"<Response {self.status} {hide_secrets(self.url)}>"

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from ..core.address import Endpoint
 from ..core.dialer import Dialer, current_dialer
 from ..core.operation import Operation, Timeout, check_timeout
-from ..core.sockets import to_endpoint
 from ..core.target import LocalAddress, check_local_address, check_target
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel
 from .datagram import MAX_DATAGRAM, Buffer, check_data
@@ -187,7 +186,7 @@ class Client(Channel[bytes]):
     @property
     def local(self) -> Endpoint | None:
         """The own address; ``None`` before it is open and after it was closed."""
-        return to_endpoint(self._sockets[0].getsockname()) if self._sockets else None
+        return Endpoint.from_sockaddr(self._sockets[0].getsockname()) if self._sockets else None
 
     # ---- inside
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
 from ..core.address import Endpoint
-from ..core.sockets import to_endpoint
 from .datagram import Datagram
 from .segments import split
 
@@ -327,7 +326,7 @@ class OpenInbox(Inbox[Datagram]):
     def _remember(self, address: Any) -> Endpoint:
         if len(self._endpoints) >= _ENDPOINTS:
             self._endpoints.clear()  # a flood with invented senders must not fill the memory
-        peer = self._endpoints[address] = to_endpoint(address)
+        peer = self._endpoints[address] = Endpoint.from_sockaddr(address)
         return peer
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from ..core.address import Endpoint, check_host, check_port, parse_literal
 from ..core.listen import check_listen
 from ..core.operation import Operation, Timeout, check_timeout
-from ..core.sockets import to_endpoint
 from ..errors import AsyncNetError, ConnectError
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel, check_count
 from .datagram import Buffer, Datagram, Stats, check_data
@@ -324,7 +323,7 @@ class Server(Channel[Datagram]):
     @property
     def addresses(self) -> tuple[Endpoint, ...]:
         """Where the server receives; empty when it is not open."""
-        return tuple(to_endpoint(sock.getsockname()) for sock in self._sockets)
+        return tuple(Endpoint.from_sockaddr(sock.getsockname()) for sock in self._sockets)
 
     @property
     def port(self) -> int:
