@@ -20,7 +20,7 @@ help:
 	@echo 'make coverage   the suite under the coverage gate'
 	@echo 'make lint types style, and mypy --strict'
 	@echo 'make bench      concurrent connections beside peers, with a plot   BENCH_ARGS="--scenario NAME"'
-	@echo 'make bench-all  every scenario on both loops; bench-check: which goals fall short'
+	@echo 'make bench-all  every scenario on both loops, half an hour; bench-check: which goals fall short'
 	@echo 'make docs       the documentation as HTML in build/docs'
 	@echo 'make reference  docs/reference/ from the docstrings'
 	@echo 'make clean      remove what these made'

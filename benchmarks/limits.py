@@ -26,11 +26,15 @@ LONGEST = 30.0
 MESSAGES = 5000
 
 
-def measure() -> list[str]:
-    """One line for each tool: what it reached, or that it is not installed.  Takes some ten seconds."""
+def measure(find: Callable[[str], str | None] = program_path) -> list[str]:
+    """One line for each tool: what it reached, or that it is not installed.  Takes some ten seconds.
+
+    Args:
+        find: where a tool is.
+    """
     lines = []
     for tool, work in TOOLS.items():
-        path = program_path(tool)
+        path = find(tool)
         try:
             lines.append(f"{tool} is not installed: {UNKNOWN[tool]} not measured" if path is None else work(path))
         except (subprocess.SubprocessError, OSError, ValueError, AttributeError) as error:

@@ -82,6 +82,7 @@ def _picture(pictures: dict[str, str], name: str, words: str) -> list[str]:
 def _head(run: Run, source: Path) -> str:
     facts = run.facts
     rounds = [len(samples) for one in run.outcomes for samples in one.samples.values()]
+    least, most = min(rounds), max(rounds)
     minutes = sum(one.seconds for one in run.outcomes) / 60
     versions = ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if name != OURS)
     disturbed, runs = _disturbed(run.outcomes)
@@ -91,7 +92,7 @@ Made from `{source.name}` by `python -m benchmarks --page`; edit neither.
 [Measure it on your machine](../howto/benchmarks.md) says how to run it yourself and how it is done.
 
 * **When and what**: {run.made[:16].replace("T", " ")} UTC, commit `{facts["commit"]}`, {len(run.outcomes)} tables of \
-{min(rounds)} to {max(rounds)} rounds, {minutes:.0f} minutes.
+{least if least == most else f"{least} to {most}"} rounds, {minutes:.0f} minutes.
 * **Where**: {machine.one_line(facts)}.
 * **Against**: {versions}.
 * **How**: every run of every contender is a fresh process, contenders take turns, results are checked, the other side
