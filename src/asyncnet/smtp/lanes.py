@@ -106,7 +106,11 @@ class Lanes:
         """Take the next caller's envelope aboard; its bytes, ``b""`` if nobody waits."""
         if self._spent(session):
             return b""
+        most = session.extensions.max_recipients
         while (waiter := self._next_waiter()) is not None:
+            if most is not None and len(waiter.mail.envelope.recipients) > most:
+                self._waiting.appendleft(waiter)  # it takes several transactions: in its own time
+                return b""
             try:
                 transaction = Transaction(waiter.mail, session.extensions)
             except AsyncNetError as error:

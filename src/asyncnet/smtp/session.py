@@ -31,6 +31,7 @@ from .mail import Mail
 from .options import Options
 from .reply_queue import ReplyQueue
 from .report import SendReport
+from .retry import merge
 from .transaction import Stage, Transaction, refusal
 
 __all__ = ["Session"]
@@ -212,6 +213,9 @@ class Session:
         Raises:
             ReplyError: it was refused. Anything else leaves `busy` set: drop the connection.
         """
+        most = self.extensions.max_recipients
+        if most is not None and transaction is None and len(mail.envelope.recipients) > most:
+            return await self._carry_in_parts(operation, mail, most)
         pipelined = self.extensions.pipelining
         under_way = transaction is not None
         if transaction is None:
@@ -234,6 +238,34 @@ class Session:
             self.idle_since = operation.loop.time()
         self._open_transaction = transaction.leaves_open
         return transaction.report()
+
+    async def _carry_in_parts(self, operation: Operation, mail: Mail, most: int) -> SendReport:
+        """Take a message to more recipients than a transaction may have (RFC 9422 section 4.2): in several."""
+        recipients = mail.envelope.recipients
+        report: SendReport | None = None
+        refused: dict[str, ReplyError] = {}
+        failure: AsyncNetError | None = None
+        for start in range(0, len(recipients), most):
+            part = mail.only(recipients[start : start + most])
+            try:
+                if self.busy:  # the connection is gone: the rest is not sent
+                    raise ReplyError(f"not sent: {failure}") from failure
+                report = merge(report, await self.carry(operation, part))
+            except AsyncNetError as error:
+                if report is None and not isinstance(error, ReplyError):
+                    raise
+                each = error.response if isinstance(error, ReplyError) and isinstance(error.response, dict) else {}
+                for address in part.envelope.recipients:
+                    refused[address] = each.get(address) or _refusal_of(error)
+                failure = failure or error
+            finally:
+                # Once some have it nobody may begin from the start, whatever happens.
+                operation.maybe_done = operation.maybe_done or report is not None
+        if report is None:
+            assert failure is not None
+            raise failure
+        operation.maybe_done = False
+        return SendReport(report.accepted, {**report.refused, **refused}, report.message_id, report.reply)
 
     async def _content(self, operation: Operation, transaction: Transaction, next_flight: Callable[[], bytes]) -> None:
         data = transaction.content if transaction.stage is Stage.CONTENT else b".\r\n"
@@ -328,3 +360,10 @@ class Session:
     @staticmethod
     def _refused(what: str, reply: Reply) -> ReplyError:
         return refusal(what, reply)
+
+
+def _refusal_of(error: AsyncNetError) -> ReplyError:
+    """Why a recipient did not get it, when others did."""
+    if isinstance(error, ReplyError):
+        return error
+    return ReplyError(f"not answered: {error}", maybe_done=error.maybe_done)
