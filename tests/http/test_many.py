@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import signal
@@ -237,6 +238,15 @@ async def test_a_manifest_remembers(tmp_path):
         (tmp_path / "files" / "a").unlink()
         await run()
         assert server.requests[-1].path == "/a"
+
+
+async def test_a_hash_that_is_asked_for_later(tmp_path):
+    with testing.HTTPServer({"/a": b"content"}) as server:
+        for hash, expected in ((False, None), (True, hashlib.sha256(b"content").hexdigest())):
+            many = http.download_many([server.url("/a")], tmp_path / "to", manifest=tmp_path / "job", hash=hash)
+            outcomes = [outcome async for outcome in many]
+            assert [outcome.value.sha256 for outcome in outcomes] == [expected]
+        assert len(server.requests) == 1  # of the file that is there already
 
 
 async def test_a_manifest_that_is_none(tmp_path):

@@ -201,7 +201,7 @@ class Bulk(BaseClient):
             async with operation:
                 return await Transfer(engine, operation, request, target, options).run()
 
-        async with contextlib.aclosing(download_all(urls, target, one, how, manifest)) as outcomes:
+        async with contextlib.aclosing(download_all(urls, target, one, how, manifest, hash=hash)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 

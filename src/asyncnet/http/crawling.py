@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -73,6 +75,8 @@ async def download_all(
     work: Callable[[str], Awaitable[Download]],
     how: Spreading,
     manifest_path: str | os.PathLike[str] | None,
+    *,
+    hash: bool,
 ) -> AsyncGenerator[Outcome[Download], None]:
     """Download each URL into the folder, skipping what the manifest says is done."""
     await run_in_file_thread(_make_folder, folder)
@@ -88,6 +92,9 @@ async def download_all(
         async def noted(url: str) -> Download:
             known = await run_in_file_thread(manifest.find, url, folder)
             if known is not None:
+                if hash and known.sha256 is None:  # nobody wanted it when it was downloaded
+                    known = await run_in_file_thread(_hashed, known)
+                    await run_in_file_thread(manifest.done, known, folder)
                 return Download(known.path, known.size, known.sha256, 0, known.final_url, 0.0)
             try:
                 got = await work(url)
@@ -103,6 +110,11 @@ async def download_all(
                 yield outcome
     finally:
         await run_in_file_thread(manifest.close)
+
+
+def _hashed(record: Record) -> Record:
+    with record.path.open("rb") as file:
+        return dataclasses.replace(record, sha256=hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _make_folder(folder: Path) -> None:

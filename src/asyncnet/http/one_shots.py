@@ -337,7 +337,7 @@ async def download_many(
         async with Operation("http", "download_many", peer=request.shown, timeout=timeout) as operation:
             return await Transfer(engine, operation, request, target, options).run()
 
-    async with contextlib.aclosing(download_all(urls, target, one, how, manifest)) as outcomes:
+    async with contextlib.aclosing(download_all(urls, target, one, how, manifest, hash=hash)) as outcomes:
         async for outcome in outcomes:
             yield outcome
 
