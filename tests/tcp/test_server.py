@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -305,6 +306,29 @@ async def test_running_out_of_descriptors_pauses_and_recovers() -> None:
                 os.close(filler)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             waiting.close()
+
+
+async def test_opening_without_descriptors_is_one_clear_line(tmp_path: os.PathLike[str]) -> None:
+    places = [{"port": 0}, {"path": os.path.join(tmp_path, "socket")}]
+    fillers: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        in_use = max(int(name) for name in os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 3, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(os.open("/dev/null", os.O_RDONLY))
+        for spare in range(2):  # without any; with one that is not enough for all it takes
+            for place in places:
+                with pytest.raises(asyncnet.ConnectError, match="Too many open files") as caught:
+                    await asyncnet.tcp.Server(echo, **place).open()  # type: ignore[arg-type]  # keywords
+                assert (caught.value.errno, caught.value.phase) == (errno.EMFILE, "listen")
+            if not spare:
+                os.close(fillers.pop())
+    finally:
+        for filler in fillers:
+            os.close(filler)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_bad_arguments() -> None:

@@ -17,7 +17,7 @@ from .resolver import default_resolver
 from .sockets import sockaddr
 from .target import check_path
 
-__all__ = ["check_listen", "listening_sockets"]
+__all__ = ["cannot_listen", "check_listen", "listening_sockets"]
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _PORT_TRIES = 20  # ports of the system's choice that are tried for several addresses at once
@@ -117,20 +117,22 @@ def _listen(address: Address, port: int, backlog: int, reuse_port: bool) -> sock
     except OSError as error:
         if sock is not None:
             sock.close()
-        raise _failed(str(endpoint), error) from error
+        raise cannot_listen(str(endpoint), error) from error
     return sock
 
 
 def _listen_path(path: str, backlog: int) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock: socket.socket | None = None
     try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         _remove_dead(path)
         sock.bind(path)
         sock.listen(backlog)
     except OSError as error:
-        sock.close()
-        raise _failed(path, error) from error
+        if sock is not None:
+            sock.close()
+        raise cannot_listen(path, error) from error
     return sock
 
 
@@ -151,7 +153,8 @@ def _remove_dead(path: str) -> None:
             return
 
 
-def _failed(where: str, error: OSError) -> ConnectError:
+def cannot_listen(where: str, error: OSError) -> ConnectError:
+    """The error for a place that the system does not let us listen on."""
     failure = ConnectError(f"cannot listen on {where}: {error.strerror or error}", phase="listen")
     failure.errno = error.errno
     return failure

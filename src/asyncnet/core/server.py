@@ -23,7 +23,7 @@ from typing import TypeAlias
 from ..errors import AsyncNetError
 from .address import Endpoint
 from .client import BaseClient
-from .listen import check_listen, listening_sockets
+from .listen import cannot_listen, check_listen, listening_sockets
 from .operation import Operation, check_timeout
 from .poller import current_poller
 from .sockets import keep_alive
@@ -125,7 +125,10 @@ class StreamServer(BaseClient):
     async def _open(self, operation: Operation) -> None:
         operation.phase = "listen"
         self._ended = operation.loop.create_future()
-        current_poller()  # now: when descriptors run out, those that are served need it
+        try:
+            current_poller()  # now: when descriptors run out, those that are served need it
+        except OSError as error:
+            raise cannot_listen(str(self._peer), error) from error
         self._listeners = await listening_sockets(
             operation, self._host, self._wanted_port, self._path, backlog=self._backlog, reuse_port=self._reuse_port
         )
