@@ -95,3 +95,10 @@ def test_no_name() -> None:
 @pytest.mark.parametrize("text", ["", "2026", "20261301000000", "2026013100000x", "20260131000000000"])
 def test_no_time(text: str) -> None:
     assert parse_time(text) is None
+
+
+@pytest.mark.parametrize("parse", [parse_mlsd, lambda block, folder: parse_list(block, folder, NOW)])
+def test_a_folder_without_end(parse) -> None:
+    assert parse("\r\n" * 1_000_000, "/") == ()
+    with pytest.raises(asyncnet.LimitExceeded, match="1,000,000 entries"):
+        parse("\r\n" * 1_000_001, "/")

@@ -149,3 +149,9 @@ def test_text():
     assert decode("=?utf-8?q?=C3=A9?= =?latin-1?q?=E9?=") == "éé"
     assert decode("=?no-such?q?a?=") == "=?no-such?q?a?="
     assert decode("=?utf-8?b?a?=") == "=?utf-8?b?a?="
+
+
+@pytest.mark.parametrize("parse", [parse_overviews, parse_headers])
+def test_more_lines_than_articles_were_asked_for(parse):
+    with pytest.raises(ProtocolError, match="more lines than there are articles 1-2"):
+        parse(b"1\r\n2\r\n2\r\n", 1, 2)

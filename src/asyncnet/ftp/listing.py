@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
-from ..errors import ProtocolError
+from ..errors import LimitExceeded, ProtocolError
 
 __all__ = ["Entry", "Kind", "parse_facts", "parse_list", "parse_mlsd"]
 
@@ -31,6 +31,7 @@ _WINDOWS = re.compile(
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _KINDS: dict[str, Kind] = {"-": "file", "d": "directory", "l": "link"}
 _MAX_SIZE = 1 << 63
+_MOST = 1_000_000  # lines of a listing: short ones would take many times their bytes as entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def parse_time(text: str) -> datetime | None:
 
 
 def _lines(block: str) -> list[str]:
+    if block.count("\n") > _MOST:
+        raise LimitExceeded(f"more than {_MOST:,} entries in a folder")
     return [line for line in (line.removesuffix("\r") for line in block.split("\n")) if line]
 
 
