@@ -89,7 +89,7 @@ async def test_endless_line_ends_at_its_limit() -> None:
         await until(server, 0)
         assert len(limits) == 1
         # A peer is given two seconds to stop, once.
-        assert asyncio.get_running_loop().time() - began < 3.5
+        assert asyncio.get_running_loop().time() - began < 3.8
 
 
 async def test_peer_that_sends_faster_than_it_is_read_is_made_to_wait() -> None:
@@ -198,7 +198,7 @@ async def test_a_dripping_handshake_is_bounded_and_honest_peers_are_served() -> 
         authority.client_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="127.0.0.1").do_handshake()
     async with (
         testing.no_leaks(),
-        asyncnet.tcp.Server(echo, ssl=authority.server_context(), handshake_timeout=0.5) as server,
+        asyncnet.tcp.Server(echo, ssl=authority.server_context(), handshake_timeout=1.0) as server,
     ):
         begun = asyncio.Event()
         dripping = asyncio.create_task(drip(server.port, hello.read(), begun))

@@ -119,7 +119,7 @@ async def test_a_long_separator_does_not_prolong_the_wait_for_it() -> None:
         with pytest.raises(asyncnet.OperationTimeout):
             await stream.receive_until(b"-" * 200 + b"\n", timeout=0.2)
         dripping.cancel()
-        assert loop.time() - began < 0.6
+        assert loop.time() - began < 1.5  # and not the two seconds that the separator takes
         assert set(await stream.receive()) == set(b"-")
 
 
@@ -147,14 +147,14 @@ async def test_room_made_for_a_long_read_is_taken_back_when_it_ends(wait: Callab
 
 async def test_a_peer_that_reads_slowly_is_not_idle() -> None:
     """One long send: the sender's count stands still, and bytes move all the time."""
-    whole = 2_000_000
+    whole = 3_000_000
     done: list[str] = []
 
     async def give(stream: Stream) -> None:
         await stream.send(bytes(whole), timeout=None)
         done.append("sent")
 
-    async with asyncnet.tcp.Server(give, idle_timeout=0.3) as server:
+    async with asyncnet.tcp.Server(give, idle_timeout=0.5) as server:
         with socket.socket() as peer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)  # what is on the way is little
             peer.connect(("127.0.0.1", server.port))
