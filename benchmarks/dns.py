@@ -101,6 +101,7 @@ BEHIND = Scenario(
     grid=({"names": 0, "hanging": 500, "turns": 100},),
     contenders=(_asyncnet("behind"), _aiodns("behind")),
     metrics=(Metric("worst", "worst ms", 1e3), *LATENCY, CPU, PEAK),
+    loops=("asyncio",),
     goals=(Goal(None, 0.010, metric="worst"),),
     notes="getaddrinfo in the default thread pool cannot be told whom to ask: it is not measured here.",
 )
@@ -113,6 +114,7 @@ SAME = Scenario(
     grid=({"names": 1, "turns": 1000},),
     contenders=(_asyncnet("same"), _aiodns("same")),
     metrics=(QUESTIONS, Metric("rate", "names/s", more_is_better=True), CPU, PEAK),
+    loops=("asyncio",),
     goals=(Goal(None, 1, metric="questions"),),
 )
 

@@ -99,6 +99,7 @@ TRACE = Scenario(
     grid=({"requests": 1000, "in_flight": 64},),
     contenders=(_asyncnet("pages"), _asyncnet("traced", "asyncnet traced")),
     metrics=(CPU, RATE, PEAK),
+    loops=("asyncio",),
     goals=(Goal("asyncnet", 1.10, 1.05, "cpu", ours="asyncnet traced"),),
 )
 
@@ -171,6 +172,7 @@ CANCELLED = Scenario(
     grid=({"requests": 10_000},),
     contenders=(_asyncnet("cancelled"), _contender("aiohttp", "aiohttp", "cancelled", "aiohttp")),
     metrics=(Metric("left", "sockets left"), RATE, CPU, PEAK),
+    loops=("asyncio",),
     goals=(Goal(None, 0, metric="left"),),
 )
 

@@ -185,8 +185,9 @@ PING_PONG = Scenario(
     grid=({"connections": 1, "messages": 2000, "size": 64, "warm": 100, "cycles": 1},),
     contenders=_contenders(),
     metrics=(Metric("cpu", "CPU µs/echo", 1e6), RATE, *LATENCY, PEAK),
+    loops=("asyncio",),
     most_rounds=3,
-    notes="The two sides wait for each other: what differs is the CPU time, not the rate.",
+    notes="The two sides wait for each other: what differs is the CPU time, not the rate.  On one loop only.",
 )
 
 # --- bulk -----------------------------------------------------------------------------------------
@@ -250,8 +251,9 @@ SEND = Scenario(
     grid=({"total": 512 << 20},),
     contenders=_contenders(work="send_", callbacks=False),
     metrics=(*BULK_METRICS[1::-1], PEAK),
+    loops=("asyncio",),
     most_rounds=3,
-    notes="The kernel's copying takes most of it: what differs is the CPU time, hardly the rate.",
+    notes="The kernel's copying takes most of it: what differs is the CPU time, hardly the rate.  On one loop only.",
 )
 
 SCENARIOS = (CONNECTIONS, ECHO, PING_PONG, MANY, RECEIVE, SEND)
