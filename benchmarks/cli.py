@@ -99,8 +99,11 @@ def _progress(line: str) -> None:
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
-def _run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[Outcome], list[str]]:
-    outcomes, failures = [], []
+def _run(
+    options: argparse.Namespace, scenarios: Sequence[Scenario], reached: Sequence[str]
+) -> tuple[list[Outcome], list[str]]:
+    outcomes: list[Outcome] = []
+    failures: list[str] = []
     start = time.monotonic()
     wanted = [(scenario, list(cases(scenario, options))) for scenario in scenarios]
     if options.check:
@@ -123,6 +126,8 @@ def _run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[li
             _progress("")
             outcomes.append(outcome)
             print(f"\n{table(outcome)}", flush=True)
+            if options.json:  # after each table: who is interrupted keeps the rest
+                results.write(options.json, outcomes, reached)
         if scenario.notes and its_cases:
             print(f"  {scenario.notes}")
     return outcomes, failures
@@ -147,10 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reached = limits.measure() if options.limits else []
     for line in reached:
         print(f"the other side by itself: {line}", flush=True)
-    outcomes, failures = _run(options, scenarios)
+    outcomes, failures = _run(options, scenarios, reached)
     print(f"\n{len(outcomes)} tables in {time.monotonic() - start:.0f} s")
-    if options.json:
-        results.write(options.json, outcomes, reached)
     if options.plot:
         for path in plot.write_all(plot.draw_all(outcomes, machine.one_line()), options.plot):
             print(f"drawn: {path}")
