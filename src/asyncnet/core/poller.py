@@ -59,13 +59,15 @@ class Poller:
             descriptor: the socket's.
             before: what was wanted until now; 0 for nothing.
             wanted: `READ`, `WRITE`, both, or 0 to hear nothing more.
-            owner: what to call.
+            owner: what to call from now on.
         """
         if not wanted:
             del self._owners[descriptor]
-            self._epoll.unregister(descriptor)
+            if not self._epoll.closed:  # else the loop has ended, and someone who waited is being thrown away
+                self._epoll.unregister(descriptor)
         elif before:
             self._epoll.modify(descriptor, wanted)
+            self._owners[descriptor] = owner
         else:
             self._epoll.register(descriptor, wanted)
             self._owners[descriptor] = owner

@@ -72,18 +72,20 @@ class Transport:
     def _watch(self, wanted: int) -> None:
         if wanted != self._watched:
             before, self._watched = self._watched, wanted
-            self._poller.watch(self.socket.fileno(), before, wanted, self._on_event)
+            # Most of the time nothing waits to be sent, and one call less counts for small messages.
+            owner = self._on_readable if wanted == READ else self._on_event
+            self._poller.watch(self.socket.fileno(), before, wanted, owner)
 
     def _on_event(self, events: int) -> None:
         # An error or a hang-up is told by the call that it stops, whichever was wanted.
         if self._watched & READ and events != WRITE:
-            self._on_readable()
+            self._on_readable(events)
         if self._watched & WRITE and events != READ:
             self._on_writable()
 
     # ---- receiving
 
-    def _on_readable(self) -> None:
+    def _on_readable(self, events: int) -> None:
         receiver = self._receiver
         try:
             count = self.socket.recv_into(receiver.target)
