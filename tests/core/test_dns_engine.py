@@ -29,9 +29,9 @@ def server() -> Iterator[DNSServer]:
         yield server
 
 
-def make(*nameservers: str, keeps: bool = True) -> Engine:
+def make(*nameservers: str, keeps: bool = True, patience: float = 1.0, tries: int = 2) -> Engine:
     servers = check_nameservers(nameservers)
-    return Engine(asyncio.get_running_loop(), lambda: servers, patience=1.0, tries=2, keeps=keeps)
+    return Engine(asyncio.get_running_loop(), lambda: servers, patience=patience, tries=tries, keeps=keeps)
 
 
 async def ask(engine: Engine, name: str, type: str = "A") -> list[Row] | Failure:
@@ -73,14 +73,14 @@ async def test_no_thread_and_no_descriptor(server: DNSServer) -> None:
     make(server.nameserver).drop()  # pycares keeps one thread for the whole process
     threads, before = set(threading.enumerate()), descriptors()
     engine = make(server.nameserver)
-    assert descriptors() == before
+    assert descriptors() <= before  # pycares' thread may still be closing those of earlier tests
     assert isinstance(await ask(engine, "x.example"), list)
     assert set(threading.enumerate()) == threads
     waiting = asyncio.ensure_future(ask(engine, "silent.example"))
     await server.wait_until(lambda: server.count("silent.example") == 1)
-    assert len(descriptors()) == len(before) + 1
+    assert len(descriptors() - before) == 1
     engine.drop()
-    assert descriptors() == before
+    assert descriptors() <= before
     waiting.cancel()
 
 
@@ -101,7 +101,7 @@ async def test_forgetting_leaves_queries_under_way_alone(server: DNSServer) -> N
     engine.forget()
     assert isinstance(await first, list)
     await asyncio.sleep(0)
-    assert descriptors() == before
+    assert descriptors() <= before
     engine.drop()
 
 
@@ -113,7 +113,7 @@ async def test_forgetting_again_and_again_is_bounded(server: DNSServer) -> None:
         engine.forget()
     assert len(descriptors() - before) < 30
     engine.drop()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 async def test_negative_answers_are_always_asked_for(server: DNSServer) -> None:
@@ -177,9 +177,11 @@ async def test_servers_are_told(server: DNSServer) -> None:
 
 async def test_a_thousand_at_once_are_not_lost_in_the_buffer(server: DNSServer) -> None:
     server.records["*.many.example", "A"] = "192.0.2.1"
-    engine = make(server.nameserver)
+    engine = make(server.nameserver, patience=5, tries=4)
     outcomes = await asyncio.gather(*(ask(engine, f"{i}.many.example") for i in range(1_000)))
-    assert all(isinstance(outcome, list) for outcome in outcomes)
+    assert [outcome for outcome in outcomes if not isinstance(outcome, list)] == []
+    # A question that the busy server lost comes again after 5 s; an answer that we lost would be asked for twice.
+    assert {server.count(f"{i}.many.example") for i in range(1_000)} == {1}
     engine.drop()
 
 

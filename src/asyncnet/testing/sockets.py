@@ -20,6 +20,9 @@ __all__ = ["CLOSE_GRACE", "cut", "family_of", "flush", "listen", "listen_both", 
 CLOSE_GRACE = 2.0  # seconds that a connection may take to flush what was written before it is dropped
 
 
+_RECEIVE_BUFFER = 1 << 20  # bytes: a thousand questions at once are not lost while the server is busy
+
+
 def family_of(host: str) -> socket.AddressFamily:
     """The address family of a literal."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -46,7 +49,9 @@ def listen_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     for attempt in range(20):
         listener = listen(host, port)
         try:
-            return listener, listen(host, listener.getsockname()[1], socket.SOCK_DGRAM)
+            udp = listen(host, listener.getsockname()[1], socket.SOCK_DGRAM)
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            return listener, udp
         except OSError:
             # Somebody has that UDP port; another free TCP port may be luckier.
             listener.close()
