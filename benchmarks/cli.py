@@ -168,7 +168,7 @@ def _short(outcomes: Sequence[Outcome]) -> int:
                if (result := met(outcome, goal)) is not None and goal.bound is not None]  # fmt: skip
     short = [one for one in checked if not one[2][1]]
     for outcome, goal, (value, _, _) in short:
-        print(f"short: {outcome.case.title}: {goal.metric} {value:.2f} against {goal.peer or 'the bound'}, "
-              f"wanted {goal.bound:.2f}")  # fmt: skip
+        print(f"short: {outcome.case.title}: {goal.ours}, {goal.metric} {value:.2f} against "
+              f"{goal.peer or 'the bound'}, wanted {goal.bound:.2f}")  # fmt: skip
     print(f"{len(checked)} goals checked, {len(short)} short")
     return len(short)
