@@ -94,17 +94,19 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def pki(folder: Path) -> SimpleNamespace:
-    """A certificate for localhost as files, and the context of a client that trusts its authority."""
+    """A certificate for localhost and its authority as files, and the context of a client that trusts them."""
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     key.write_bytes(issued.private_key_pem.bytes())
     key.chmod(0o600)
+    trusted = folder / "authority.pem"
+    trusted.write_bytes(authority.cert_pem.bytes())
     import ssl
 
-    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode("ascii"))
-    return SimpleNamespace(certificate=certificate, key=key, context=context)
+    context = ssl.create_default_context(cafile=trusted)
+    return SimpleNamespace(certificate=certificate, key=key, authority=trusted, context=context)
 
 
 @pytest.fixture
