@@ -121,7 +121,9 @@ async def test_a_token_in_a_query_is_nowhere_either(tmp_path):
     with testing.HTTPServer(routes) as server, asyncnet.trace() as trace:
         page = await asyncnet.http.fetch(server.url(f"/?token={secret}"))
         assert page.url == server.url(f"/page?access_token={secret}&lang=de")
-        shown += [repr(page), page._repr_html_(), repr(page.attempts)]
+        shown += [repr(page), page._repr_html_(), repr(page.attempts), repr(page.history)]
+        saved = await asyncnet.http.download(server.url(f"/page?key={secret}"), tmp_path / "page")
+        shown.append(repr(saved))
         with pytest.raises(asyncnet.ProtocolError) as caught:
             page.json()
         shown.append(str(caught.value))

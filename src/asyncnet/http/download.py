@@ -16,6 +16,7 @@ from ..core.operation import Operation, check_timeout
 from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from ..core.partial import PartFile, Progressed, part_name
 from ..core.progress import Progress, Reporter, check_progress
+from ..core.redact import hide_secrets
 from ..errors import Attempt, ConnectionLost, LimitExceeded, OperationTimeout, ProtocolError
 from . import fetching
 from .disposition import choose_name, safe_name
@@ -58,6 +59,9 @@ class Download:
     elapsed: float
     attempts: tuple[Attempt, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Download {self.path}, {self.size:,} bytes, from {hide_secrets(self.url)}>"
 
 
 @dataclass(frozen=True, slots=True)

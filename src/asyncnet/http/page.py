@@ -34,6 +34,9 @@ class Hop:
     status: int
     location: str
 
+    def __repr__(self) -> str:
+        return f"Hop({hide_secrets(self.url)!r}, {self.status}, {hide_secrets(self.location)!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
