@@ -122,3 +122,14 @@ def test_hosts_that_are_done_are_forgotten():
     assert turns._hosts == {}
     assert turns.timeouts("unknown") == 0
     assert not turns.is_given_up("unknown")
+
+
+def test_a_host_may_be_given_up_while_it_still_has_places():
+    turns = Fairness(per_host=2, give_up_after=1)
+    for number in range(4):
+        turns.add("slow", number)
+    assert [turns.next(), turns.next(), turns.next()] == [("slow", 0), ("slow", 1), None]
+    assert turns.finished("slow", ok=False, timed_out=True) == [2, 3]
+    assert turns.is_given_up("slow")
+    assert turns.finished("slow", ok=True, timed_out=False) == []
+    assert turns.is_given_up("slow")
