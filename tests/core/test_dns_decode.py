@@ -120,7 +120,7 @@ def test_malformed(type: str, data: bytes) -> None:
 
 
 def test_it_is_there() -> None:
-    require_dnspython("this test")
+    assert require_dnspython("this test") is None
 
 
 def test_without_dnspython_the_extra_is_named() -> None:

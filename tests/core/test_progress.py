@@ -23,10 +23,11 @@ def test_a_callback_gets_the_first_and_the_last():
     assert len(seen) < 50
 
 
-def test_without_progress_nothing_happens():
+def test_without_progress_nothing_is_shown(capsys):
     reporter = Reporter(None, "x", "B")
     reporter.report(1, None)
     reporter.close()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_bar(capsys):

@@ -287,6 +287,7 @@ async def test_dialling_with_it(authority: CertificateAuthority) -> None:
         )
         dialer = asyncnet.Dialer(resolver=resolver)
         sock = await dialer.connect_socket("x.example", listener.sockets[0].getsockname()[1])
+        assert sock.getpeername() == listener.sockets[0].getsockname()
         sock.close()
     listener.close()
     await listener.wait_closed()
