@@ -11,6 +11,7 @@ the same connection through a `Tap`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 import threading
@@ -159,9 +160,12 @@ class Tap:
     def __init__(self, sock: socket.socket) -> None:
         self._lock = threading.Lock()
         self._closed = False
-        self._socket = sock.dup()
+        self._socket: socket.socket | None = None
         self._poll = None
-        if hasattr(select, "poll"):
+        # Where no descriptor is left, the loop receives all.
+        with contextlib.suppress(OSError):
+            self._socket = sock.dup()
+        if self._socket is not None and hasattr(select, "poll"):
             self._poll = select.poll()
             self._poll.register(self._socket.fileno(), select.POLLIN)
 
@@ -188,26 +192,26 @@ class Tap:
                 return self._go_on(write, view, most)
         finally:
             if self._closed:
-                self._socket.close()
+                self._release()
 
     def _go_on(self, write: Callable[[memoryview], object], view: memoryview, most: int) -> tuple[int, OSError | None]:
         taken = 0
         until = time.monotonic() + _TURN
-        while taken < most and not self._closed:
+        while self._socket is not None and taken < most and not self._closed:
             room = view[: most - taken]
-            filled, failure = self._receive(room, until)
+            filled, failure = self._receive(self._socket, room, until)
             write(room[:filled])
             taken += filled
             if failure is not None or filled < len(room):
                 return taken, failure
         return taken, None
 
-    def _receive(self, view: memoryview, until: float) -> tuple[int, OSError | None]:
+    def _receive(self, sock: socket.socket, view: memoryview, until: float) -> tuple[int, OSError | None]:
         """Fill the view; less at the end, after an error and when the link is slow."""
         filled = 0
         while filled < len(view):
             try:
-                count = self._socket.recv_into(view[filled:])
+                count = sock.recv_into(view[filled:])
             except (BlockingIOError, InterruptedError):
                 if self._poll is not None and time.monotonic() < until and self._poll.poll(_PATIENCE):
                     continue
@@ -223,5 +227,9 @@ class Tap:
         """Give the handle back, or have `run` do it at its end; the connection stays as it is."""
         self._closed = True
         if self._lock.acquire(blocking=False):
-            self._socket.close()
+            self._release()
             self._lock.release()
+
+    def _release(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
