@@ -326,6 +326,7 @@ async def test_a_policy_is_asked_about_the_address_just_before_it_is_dialled():
             with pytest.raises(asyncnet.ForbiddenAddress) as caught:
                 await dialer.connect("127.0.0.1", port)
             assert [attempt.target for attempt in caught.value.attempts] == [f"127.0.0.1:{port}"]
+            assert caught.value.__cause__ is None  # and not itself: who follows the causes would never end
             assert [str(e) for e in await dialer.endpoints("mixed.example", port)] == [f"127.0.0.2:{port}"]
             with pytest.raises(asyncnet.ForbiddenAddress):
                 await dialer.endpoints("127.0.0.1", port)

@@ -278,7 +278,7 @@ async def connect_one(operation: Operation, endpoint: Endpoint, connect: Connect
         told = error.error if isinstance(error, Hopeless) else error
         operation.attempts.append(attempt_failed(target, told, operation.loop.time() - started))
         if told is error and isinstance(error, OSError):
-            raise connection_failure([(target, error)], operation) from error
+            told = connection_failure([(target, error)], operation)  # of an error of ours: that one itself
         raise told from told.__cause__
     except BaseException:
         operation.attempts.append(Attempt(target, NO_ANSWER, None, operation.loop.time() - started))
