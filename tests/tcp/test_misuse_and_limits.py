@@ -284,12 +284,85 @@ async def test_a_cancelled_sender_has_queued_all_or_none_and_the_others_go_on() 
         assert data[8_000_000:] == b"".join(b"%d" % number * 1_000 for number in range(1, 10, 2))
         assert stream.bytes_sent == len(data)
         # The one who is cancelled in the middle of a wait for what was queued has sent all of it.
-        last = asyncio.create_task(stream.send(b"!" * 8_000_000, timeout=None))
+        # More than any kernel holds: its buffers have grown with what was received so far.
+        last = asyncio.create_task(stream.send(b"!" * 40_000_000, timeout=None))
         for _ in range(20):
             await asyncio.sleep(0)
         last.cancel()
         with pytest.raises(asyncio.CancelledError):
             await last
-        while len(data) < 16_005_000:
+        while len(data) < 48_005_000:
             data += await loop.sock_recv(peer, 1_000_000)
-        assert data[8_005_000:] == b"!" * 8_000_000
+        assert data[8_005_000:] == b"!" * 40_000_000
+
+
+# ---- arguments
+
+
+@pytest.mark.parametrize("timeout", [-1, "1", float("nan"), True])
+@pytest.mark.parametrize("how", ["receive", "receive_into", "receive_exactly", "receive_line", "receive_frame"])
+async def test_a_wrong_timeout_does_not_leave_the_stream_with_a_reader_for_ever(how: str, timeout: float) -> None:
+    async with connected() as (stream, peer):
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            "receive": lambda: stream.receive(timeout=timeout),
+            "receive_into": lambda: stream.receive_into(bytearray(4), timeout=timeout),
+            "receive_exactly": lambda: stream.receive_exactly(4, timeout=timeout),
+            "receive_line": lambda: stream.receive_line(timeout=timeout),
+            "receive_frame": lambda: stream.receive_frame(timeout=timeout),
+        }
+        with pytest.raises((ValueError, TypeError), match="timeout"):
+            await calls[how]()
+        peer.sendall(b"fine\n")
+        assert await stream.receive_line() == b"fine"
+
+
+@pytest.mark.parametrize(
+    ("data", "wire"), [(array.array("H", [0x6161, 0x6262]), b"aabb"), ([b"a", bytearray(b"b")], b"ab")]
+)
+async def test_whatever_holds_bytes_can_be_sent(data: list[bytes], wire: bytes) -> None:
+    async with connected() as (stream, peer):
+        await stream.send(data)
+        assert peer.recv(10) == wire
+        assert stream.bytes_sent == len(wire)
+
+
+@pytest.mark.parametrize("data", ["", "text", 5, None, [1, 2], ["text"]])
+async def test_text_and_numbers_are_not_sent(data: bytes) -> None:
+    async with connected() as (stream, _):
+        with pytest.raises(TypeError, match="must be bytes"):
+            await stream.send(data)
+        with pytest.raises(TypeError, match="must be bytes"):
+            await asyncnet.tcp.exchange("127.0.0.1", 1, data)
+        assert stream.bytes_sent == 0
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_frame_limit_below_one_is_refused(limit: int) -> None:
+    async with connected() as (stream, peer):
+        peer.sendall(b"\0\0\0\x01x")
+        with pytest.raises(ValueError, match="max_bytes"):
+            await stream.receive_frame(limit)
+        assert await stream.receive_frame() == b"x"
+
+
+async def test_a_number_is_no_path_of_a_file(tmp_path: pathlib.Path) -> None:
+    # open() would take the descriptor of that number, and close it.
+    with (tmp_path / "mine").open("wb+") as file:
+        async with connected() as (stream, _):
+            with pytest.raises(TypeError, match="PathLike"):
+                await stream.send_file(file.fileno())  # type: ignore[arg-type]  # the mistake that is tried
+        os.fstat(file.fileno())
+
+
+async def test_another_loop_and_the_own_are_told_apart() -> None:
+    async with connected() as (stream, _):
+
+        async def use_it() -> tuple[str, str]:
+            with pytest.raises(asyncnet.StateError) as caught:
+                await stream.send(b"x")
+            return str(caught.value), f"0x{id(asyncio.get_running_loop()):x}"
+
+        words, other = await run_in_file_thread(lambda: asyncio.run(use_it()))
+        own = f"0x{id(asyncio.get_running_loop()):x}"
+        assert own in words.partition("used from")[0]
+        assert other in words.partition("used from")[2]

@@ -117,15 +117,15 @@ class BaseClient:
             state = "not open" if self._state in ("new", "opening") else "closed"
             raise self._misused(f"the client is {state}", name)
         self._check_loop(name)
-        return Operation(
-            self._protocol, name, peer=peer or self._peer, timeout=choose_timeout(timeout, self._timeout)
-        )
+        return Operation(self._protocol, name, peer=peer or self._peer, timeout=choose_timeout(timeout, self._timeout))
 
     def _check_loop(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
+            # Two loops of one kind look the same but for where they are.
+            here, there = (f"{each!r} at 0x{id(each):x}" for each in (loop, self._loop))
             raise self._misused(
-                f"opened on {self._loop!r}, used from {loop!r}; a client belongs to the loop it was opened on", name
+                f"opened on {there}, used from {here}; a client belongs to the loop it was opened on", name
             )
 
     def _misused(self, message: str, name: str) -> StateError:

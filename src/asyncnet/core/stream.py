@@ -7,6 +7,7 @@ a stream that was closed, cut or timed out says so in one line.
 
 from __future__ import annotations
 
+import os
 from asyncio import Future, get_running_loop
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeAlias
@@ -16,6 +17,7 @@ from .connection import Connection
 from .direct import Direct
 from .files import open_for_reading
 from .operation import Operation, Timeout
+from .payload import joined
 from .wire import CHUNK, Wire
 
 __all__ = ["Buffer", "Stream"]
@@ -181,6 +183,8 @@ class Stream(Connection):
             ConnectionLost: the stream ended before the frame did.
         """
         wire = self._readable("receive_frame")
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
         deadline = self._deadline(timeout)
         size = 4
         try:
@@ -245,7 +249,7 @@ class Stream(Connection):
             self._check_loop("send")
         if type(data) is not bytes:
             # The transport may keep what it is given: the caller's memory is copied.
-            data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)
+            data = joined(data)
         if wire.write_paused:
             await self._room(wire, timeout)
             wire = self._writable("send")
@@ -262,7 +266,9 @@ class Stream(Connection):
             raise ValueError(f"a frame holds at most 4,294,967,295 bytes, not {size}")
         await self.send((size.to_bytes(4, "big"), data), timeout=timeout)
 
-    async def send_file(self, path: str, offset: int = 0, count: int | None = None, *, timeout: Timeout = None) -> int:
+    async def send_file(
+        self, path: str | os.PathLike[str], offset: int = 0, count: int | None = None, *, timeout: Timeout = None
+    ) -> int:
         """Send a file, or ``count`` bytes of it from ``offset``; return how many were sent.
 
         Args:
@@ -274,6 +280,7 @@ class Stream(Connection):
         self._writable("send_file")
         if offset < 0 or (count is not None and count < 0):
             raise ValueError(f"offset and count must not be negative, not {offset} and {count}")
+        path = os.fspath(path)  # no number: open() would take that for a descriptor, and close it
         sent = 0
         async with Operation(self._protocol_name, "send_file", peer=self._peer, timeout=self._limit(timeout, None)):
             async with open_for_reading(path, offset) as read:
@@ -316,14 +323,15 @@ class Stream(Connection):
         if self._state != "open" or wire.reader is not None:
             # Who was awake before this one has taken what came, and waits for more.
             self._readable(operation)
+        limited = timeout is not ... or self._own_timeout is not ...
+        if limited and deadline is None:
+            deadline = self._deadline(timeout)  # raises before there is a reader: nobody else could be one after it
         # Not loop.create_future(): on the stock loop that is one more Python call for the same object.
         waiter = wire.reader = Future(loop=loop)
-        if timeout is ... and self._own_timeout is ...:
-            wire.read_deadline = None
-        else:
-            if deadline is None:
-                deadline = self._deadline(timeout)
+        if limited:
             wire.limit_read(deadline, lambda: self._timed_out("nothing received", timeout, operation))
+        else:
+            wire.read_deadline = None
         return waiter
 
     async def _room(self, wire: Wire, timeout: Timeout) -> None:

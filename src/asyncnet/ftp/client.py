@@ -15,6 +15,7 @@ from ..core.client import BaseClient
 from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
 from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
+from ..core.payload import as_bytes
 from ..core.progress import Progress, check_progress
 from ..core.stream import Buffer
 from ..errors import LimitExceeded, ProtocolError, ReplyError
@@ -234,7 +235,7 @@ class Client(BaseClient):
             ConnectionLost, OperationTimeout: with ``maybe_done`` once all was sent.
         """
         path = check_text(path, "path")
-        data = bytes(data)
+        data = as_bytes(data)
 
         async def store(operation: Operation) -> None:
             await self._session.binary()

@@ -9,6 +9,7 @@ import ssl as _ssl
 
 from ..core.dialer import Dialer, current_dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout, check_timeout
+from ..core.payload import as_bytes
 from ..core.sockets import keep_alive
 from ..core.stream import Buffer, Stream
 from ..core.target import check_local_address, check_target
@@ -124,7 +125,7 @@ async def exchange(
     peer = check_target(host, port)
     check_tls(ssl, server_hostname)
     local_address = check_local_address(local_address)
-    data = bytes(data)
+    data = as_bytes(data)
     dialer = dialer or current_dialer()
     stream = Stream(peer=peer, timeout=None)
     async with Operation("tcp", "exchange", peer=peer, timeout=timeout) as operation:
