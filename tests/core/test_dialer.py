@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -154,24 +154,46 @@ async def test_a_name_that_does_not_exist_is_told_so():
 
 @pytest.mark.slow
 async def test_one_attempt_takes_ten_seconds_at_most_whatever_the_timeout():
-    async def given_up(words: str, dialer: Dialer, port: int, **options) -> None:
+    async def given_up(words: str, doing: Awaitable[object]) -> None:
         started = asyncio.get_running_loop().time()
         with pytest.raises(asyncnet.OperationTimeout, match=words):
-            await dialer.connect("127.0.0.1", port, **options)
+            await doing
         assert 9.9 < asyncio.get_running_loop().time() - started < 11
 
+    trust = Dialer(ssl_context=CA.client_context())
     with blackhole("127.0.0.1") as hole, listening("127.0.0.1") as listener:
         silent = listener.getsockname()[1]
+        through = Dialer(proxy=f"http://127.0.0.1:{silent}")
+        elsewhere = {"EPSV": f"229 in that direction (|||{silent}|)", "RETR": "150 here it comes"}
         async with testing.no_leaks():
-            await asyncio.gather(
-                given_up("no answer within 10 s", Dialer(), hole, timeout=None),
-                given_up("no answer within 10 s", Dialer(), hole, timeout=60),
-                given_up("TLS handshake: no answer within 10 s", Dialer(), silent, ssl=True, timeout=None),
-                given_up(
-                    r"proxy http://127\.0\.0\.1:\d+: no answer within 10 s",
-                    Dialer(proxy=f"http://127.0.0.1:{silent}"), 80, timeout=None,
-                ),
-            )  # fmt: skip
+            with testing.FTPServer(starttls=CA.server_context(), replies=elsewhere) as server:
+                ftp = asyncnet.ftp.Client("127.0.0.1", server.port, starttls=True, timeout=None, dialer=trust)
+                await ftp.open()
+                with testing.TCPServer(agreeing_to_tls) as mail:
+                    pop3 = asyncnet.pop3.Client("127.0.0.1", mail.port, starttls=True, timeout=None, dialer=trust)
+                    await asyncio.gather(
+                        given_up("no answer within 10 s", Dialer().connect("127.0.0.1", hole, timeout=None)),
+                        given_up("no answer within 10 s", Dialer().connect("127.0.0.1", hole, timeout=60)),
+                        given_up(
+                            "TLS handshake: no answer within 10 s",
+                            Dialer().connect("127.0.0.1", silent, ssl=True, timeout=None),
+                        ),
+                        given_up("TLS handshake: no answer within 10 s", pop3.open()),
+                        given_up("no TLS handshake on the data connection for 10 s", ftp.fetch("/file")),
+                        given_up(
+                            r"proxy http://127\.0\.0\.1:\d+: no answer within 10 s",
+                            through.connect("127.0.0.1", 80, timeout=None),
+                        ),
+                    )
+
+
+async def agreeing_to_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A POP3 server that agrees to TLS and then says nothing."""
+    for said in (b"+OK\r\n", b"+OK\r\nSTLS\r\n.\r\n", b"+OK\r\n"):
+        writer.write(said)
+        await reader.readline()
+    while await reader.read(1000):
+        pass
 
 
 async def test_cancelled_at_any_moment_it_leaves_nothing():

@@ -31,17 +31,23 @@ def ca() -> testing.CertificateAuthority:
 
 
 @asynccontextmanager
-async def connected(
+async def opening(
     server: TCPServer, dialer: asyncnet.Dialer | None = None, max_line: int = 1000, **changes: Any
-) -> AsyncIterator[LineConnection]:
+) -> AsyncIterator[tuple[LineConnection, Operation]]:
     access = Mail(host=server.host, port=server.port, dialer=dialer, **changes)
     connection = LineConnection("pop3", access, max_line=max_line)
     async with Operation("pop3", "open", peer=access.peer, timeout=10) as operation:
         try:
             await connection.dial(operation, access.choose_dialer())
-            yield connection
+            yield connection, operation
         finally:
             connection.abort()
+
+
+@asynccontextmanager
+async def connected(server: TCPServer, **options: Any) -> AsyncIterator[LineConnection]:
+    async with opening(server, **options) as (connection, _):
+        yield connection
 
 
 @pytest.mark.parametrize("fragment", [None, 1])
@@ -162,9 +168,9 @@ async def test_starttls(ca, own):
     context, inside = ca.client_context(), ca.server_context("localhost", "127.0.0.1")
     given = {"ssl": context, "starttls": True} if own else {"dialer": asyncnet.Dialer(ssl_context=context)}
     with TCPServer(lambda reader, writer: upgrade(reader, writer, inside)) as server:
-        async with connected(server, **given) as connection:
+        async with opening(server, **given) as (connection, operation):
             assert await connection.line() == b"go"
-            await connection.start_tls(asyncnet.Dialer(ssl_context=context))
+            await connection.start_tls(operation, asyncnet.Dialer(ssl_context=context))
             assert connection.encrypted
             assert await connection.line() == b"inside"
 
@@ -172,10 +178,10 @@ async def test_starttls(ca, own):
 async def test_words_before_the_handshake_are_refused(ca):
     inside = ca.server_context("localhost", "127.0.0.1")
     with TCPServer(lambda reader, writer: upgrade(reader, writer, inside, b"+OK injected\r\n")) as server:
-        async with connected(server) as connection:
+        async with opening(server) as (connection, operation):
             assert await connection.line() == b"go"
             with pytest.raises(asyncnet.ProtocolError, match="before the TLS handshake"):
-                await connection.start_tls(asyncnet.Dialer(ssl_context=ca.client_context()))
+                await connection.start_tls(operation, asyncnet.Dialer(ssl_context=ca.client_context()))
             assert not connection.encrypted
 
 
@@ -183,7 +189,7 @@ async def test_a_certificate_that_nobody_trusts_is_the_clients_own_error(ca):
     inside = ca.server_context("localhost", "127.0.0.1")
     with TCPServer(lambda reader, writer: upgrade(reader, writer, inside)) as server:
         with pytest.raises(asyncnet.TLSError) as caught:
-            async with connected(server) as connection:
+            async with opening(server) as (connection, operation):
                 await connection.line()
-                await connection.start_tls(asyncnet.Dialer())
+                await connection.start_tls(operation, asyncnet.Dialer())
         assert (caught.value.protocol, caught.value.operation) == ("pop3", "open")

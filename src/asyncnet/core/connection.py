@@ -112,6 +112,11 @@ class Connection(BaseClient):
                 raise
             raise broken_handshake(error) from error
 
+    @property
+    def _early(self) -> int:
+        """How many bytes were received that nobody has taken."""
+        return 0 if self._wire is None else self._wire.size
+
     async def _read_proxy_header(self) -> None:
         """Take the peer's name from the PROXY header of a load balancer; the caller bounds it in time."""
         wire = self._wire
@@ -213,8 +218,8 @@ class Connection(BaseClient):
         ) as operation:
             try:
                 with operation.span("tls", server_hostname=name) as span:
-                    if wire.size:
-                        raise ProtocolError(f"the peer sent {wire.size} bytes before the TLS handshake")
+                    if self._early:
+                        raise ProtocolError(f"the peer sent {self._early} bytes before the TLS handshake")
                     await self._secure(context, server_side=server_side, server_hostname=name)
                     if (session := self.ssl_object) is not None:
                         span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())

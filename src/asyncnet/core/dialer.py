@@ -17,10 +17,11 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from ..errors import ConnectError, ForbiddenAddress, OperationTimeout
+from ..errors import ConnectError, ForbiddenAddress
 from .address import Endpoint, address_text, check_host, check_port, parse_literal
-from .attempts import connect_address, connect_path, within_attempt
+from .attempts import connect_address, connect_path
 from .favourites import Favourites
+from .handshake import secure
 from .happy_eyeballs import ATTEMPT_DELAY, IPAddress, connect_any, connect_one, resolve_all
 from .loop_scope import current_scope
 from .operation import ATTEMPT_TIMEOUT, DEFAULT_TIMEOUT, Operation, check_timeout
@@ -222,7 +223,7 @@ class Dialer:
                 stream._dialled = host
                 stream._attach(await self.dial(operation, host, port, local_address=local_address))
             if context is not None:
-                await self._secure(operation, stream, context, name)
+                await secure(operation, stream, context, name)
         except BaseException:
             stream.abort()
             raise
@@ -326,15 +327,6 @@ class Dialer:
         if self.family not in (None, _FAMILIES[address.version]):
             return ConnectError(f"{endpoint} is not of the dialer's address family", phase="connect")
         return None
-
-    async def _secure(self, operation: Operation, stream: Stream, context: _ssl.SSLContext, name: str | None) -> None:
-        with operation.span("tls", server_hostname=name) as span:
-            try:
-                await within_attempt(operation, stream._secure(context, server_side=False, server_hostname=name))
-            except TimeoutError as error:
-                raise OperationTimeout(f"TLS handshake: {error.strerror}", phase="tls") from error
-            if (session := stream.ssl_object) is not None:
-                span.attributes.update(version=session.version(), alpn=session.selected_alpn_protocol())
 
     def __repr__(self) -> str:
         shown = {"hosts": self.hosts, "allow": self.allow, "proxy": self.proxy and str(self.proxy)}

@@ -12,6 +12,7 @@ import ssl as _ssl
 from ..errors import AsyncNetError, ConnectionLost, ProtocolError, TLSError
 from .access import Access
 from .dialer import Dialer
+from .handshake import upgrade
 from .lines import MAX_LINE, LineBuffer
 from .operation import Operation
 from .stream import Stream
@@ -78,22 +79,16 @@ class LineConnection:
             raise TLSError(f"the server does not offer {name}, and it is required ({why})", phase="starttls")
         return offered
 
-    async def start_tls(self, dialer: Dialer) -> None:
+    async def start_tls(self, operation: Operation, dialer: Dialer) -> None:
         """Go on in TLS; the server has agreed to it."""
         if not self.quiet:
             # Somebody put it there, to be taken for the server's word inside TLS (RFC 3207 section 6).
             raise ProtocolError("the server sent more than its reply before the TLS handshake")
         access = self._access
-        context = access.ssl if isinstance(access.ssl, _ssl.SSLContext) else None
-        try:
-            await self._stream.start_tls(
-                choose_context(context, dialer.ssl_context, default=True, alpn=access.alpn),
-                server_hostname=access.server_hostname or access.host,
-                timeout=None,
-            )
-        except AsyncNetError as error:
-            error.operation = None  # the client's own, not the stream's
-            raise
+        own = access.ssl if isinstance(access.ssl, _ssl.SSLContext) else None
+        context = choose_context(own, dialer.ssl_context, default=True, alpn=access.alpn)
+        assert context is not None
+        await upgrade(operation, self._stream, context, access.server_hostname or access.host)
 
     async def send(self, data: bytes) -> None:
         """Send bytes: whole commands, or a block."""

@@ -15,9 +15,10 @@ from typing import ClassVar
 
 from ..core.access import Access
 from ..core.dialer import Dialer
+from ..core.handshake import secure_aside
 from ..core.line_connection import LineConnection
 from ..core.lines import format_command
-from ..core.operation import Operation
+from ..core.operation import ATTEMPT_TIMEOUT, Operation
 from ..core.replies import Reply, ReplyParser
 from ..core.stream import Stream
 from ..core.tls import choose_context
@@ -54,7 +55,7 @@ class Session:
 
     Attributes:
         patience: seconds for each reply and each handshake, for transfers that have no time of their own; ``None``
-            for no such limit.
+            for no such limit, but that of a handshake, which takes 10 s at most.
         features: what FEAT said, by its first word.
     """
 
@@ -113,7 +114,7 @@ class Session:
             reply = await self.ask("AUTH TLS")
             if self._connection.wants_starttls(offered=reply.code == 234, name="AUTH TLS"):
                 assert self._dialer is not None
-                await self._connection.start_tls(self._dialer)
+                await self._connection.start_tls(operation, self._dialer)
 
     async def _secure_if_offered(self, operation: Operation) -> None:
         with operation.span("feat"):
@@ -126,7 +127,7 @@ class Session:
                 if reply.code != 234:
                     raise TLSError(f"the server offers AUTH TLS and refused it: {reply}", phase="starttls")
                 assert self._dialer is not None
-                await self._connection.start_tls(self._dialer)
+                await self._connection.start_tls(operation, self._dialer)
 
     def _learn(self, reply: Reply) -> None:
         self.features = {}
@@ -214,7 +215,7 @@ class Session:
             try:
                 if restart:
                     await self.expect(f"REST {restart}", 350)
-                securing = self._begin_tls(stream)
+                securing = self._begin_tls(operation, stream)
                 try:
                     reply = await self.ask(command, argument)
                     if reply.code not in (125, 150):
@@ -230,25 +231,24 @@ class Session:
                 raise
         return stream
 
-    def _begin_tls(self, stream: Stream) -> asyncio.Task[None] | None:
+    def _begin_tls(self, operation: Operation, stream: Stream) -> asyncio.Task[None] | None:
         """Servers differ in whether they greet before the handshake or after: both go on at the same time."""
         if not self._protected or self._context is None:
             return None
         control = self._connection.stream.ssl_object
         # Many servers accept only who takes up the session of the control connection: it is the same peer then.
         session = None if control is None else control.session
-        handshake = stream._secure(
-            self._context, server_side=False, server_hostname=self._options.server_hostname or self._options.host,
-            session=session,
-        )  # fmt: skip
+        name = self._options.server_hostname or self._options.host
+        handshake = secure_aside(operation, stream, self._context, name, session)
         task = asyncio.get_running_loop().create_task(handshake, context=contextvars.Context())
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
     async def _finish_tls(self, securing: asyncio.Task[None]) -> None:
-        await asyncio.wait([securing], timeout=self.patience)
+        limit = ATTEMPT_TIMEOUT if self.patience is None else min(self.patience, ATTEMPT_TIMEOUT)
+        await asyncio.wait([securing], timeout=limit)
         if not securing.done():
-            raise OperationTimeout(f"no TLS handshake on the data connection for {self.patience:g} s", phase="tls")
+            raise OperationTimeout(f"no TLS handshake on the data connection for {limit:g} s", phase="tls")
         error = None if securing.cancelled() else securing.exception()
         if error is not None:
             hint = "; the server may demand that the TLS session of the control connection is taken up"

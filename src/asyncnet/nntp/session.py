@@ -74,7 +74,7 @@ class Session:
                 if reply.code != 382:
                     # Never on in clear: whoever can say this in the server's place wants just that.
                     raise TLSError(f"the server offers STARTTLS and refused it: {reply}", phase="starttls")
-                await self._connection.start_tls(dialer)
+                await self._connection.start_tls(operation, dialer)
             # RFC 4642 section 2.2.2: what was learnt in clear is forgotten.
             await self._ask_capabilities(operation)
         if self._options.username is not None:

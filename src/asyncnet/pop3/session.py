@@ -108,7 +108,7 @@ class Session:
                 if not status.ok:
                     # Never on in clear: whoever can say this in the server's place wants just that.
                     raise TLSError(f"the server offers STLS and refused it: {status}", phase="starttls")
-                await self._connection.start_tls(dialer)
+                await self._connection.start_tls(operation, dialer)
             # RFC 2595 section 4: what was learnt in clear is forgotten.
             await self._ask_capabilities(operation)
         if self._options.username is not None:

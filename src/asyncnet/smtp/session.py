@@ -12,6 +12,7 @@ import ssl as _ssl
 from collections.abc import Callable
 
 from ..core.dialer import Dialer
+from ..core.handshake import upgrade
 from ..core.lines import format_command
 from ..core.operation import Operation
 from ..core.replies import Reply
@@ -128,16 +129,10 @@ class Session:
             if not self._replies.idle:
                 # Somebody put it there, to be taken for the server's word inside TLS (RFC 3207 section 6).
                 raise ProtocolError("the server sent more than its reply before the TLS handshake")
-            context = options.ssl if isinstance(options.ssl, _ssl.SSLContext) else None
-            try:
-                await self._stream.start_tls(
-                    choose_context(context, dialer.ssl_context, default=True),
-                    server_hostname=options.server_hostname or options.host,
-                    timeout=None,
-                )
-            except AsyncNetError as error:
-                error.operation = None
-                raise
+            own = options.ssl if isinstance(options.ssl, _ssl.SSLContext) else None
+            context = choose_context(own, dialer.ssl_context, default=True)
+            assert context is not None
+            await upgrade(operation, self._stream, context, options.server_hostname or options.host)
         # RFC 3207 section 4.2: what was learnt in clear is forgotten.
         self.extensions = NO_EXTENSIONS
         await self._hello(operation)
