@@ -23,6 +23,7 @@ import contextvars
 import socket
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -125,16 +126,17 @@ class _Channel(aiodns.DNSResolver):
         self._timer = self.loop.call_later(_TIMER, self._timer_cb)
 
     def ask(self, name: str, number: int, answered: Callable[[Any, int | None], None]) -> None:
-        def answered_elsewhere(result: Any, status: int | None) -> None:
-            self.loop.call_soon_threadsafe(answered, result, status)
-
-        # An aiodns without the hook runs c-ares in its thread after all.
-        self._channel.query(name, number, callback=answered if self._in_loop else answered_elsewhere)
+        if not self._in_loop:  # an aiodns without the hook runs c-ares in its thread after all
+            answered = partial(self._answered_elsewhere, answered)
+        self._channel.query(name, number, callback=answered)
         self._unread += 1
         if self._unread >= _UNREAD:
             self._unread = 0
             for descriptor in tuple(self._read_fds):
                 self._channel.process_fd(descriptor, pycares.ARES_SOCKET_BAD)
+
+    def _answered_elsewhere(self, answered: Callable[[Any, int | None], None], result: Any, status: int | None) -> None:
+        self.loop.call_soon_threadsafe(answered, result, status)
 
     @property
     def servers(self) -> tuple[str, ...]:

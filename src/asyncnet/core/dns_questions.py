@@ -81,16 +81,22 @@ class Limit(NamedTuple):
 
 
 class _Flight:
-    """A query under way and who waits for it."""
+    """A query under way and who waits for it; the engine calls it with what became of it."""
 
-    __slots__ = ("asker", "key", "others", "over", "started")
+    __slots__ = ("_questions", "asker", "key", "others", "over", "started")
 
-    def __init__(self, key: tuple[str, str], started: float, asker: asyncio.Future[Result] | None = None) -> None:
+    def __init__(
+        self, questions: Questions, key: tuple[str, str], started: float, asker: asyncio.Future[Result] | None = None
+    ) -> None:
+        self._questions = questions
         self.key = key
         self.started = started
         self.over = False
         self.asker = asker  # mostly there is one; nobody waits for a refreshed answer
         self.others: dict[asyncio.Future[Result], None] | None = None  # in the order in which they came
+
+    def __call__(self, outcome: list[Row] | Failure) -> None:
+        self._questions.answered(self, outcome)
 
     def join(self, asker: asyncio.Future[Result]) -> None:
         if self.others is None:
@@ -167,7 +173,7 @@ class Questions:
                 return entry.value
             self.stale_hits += 1
             if key not in self._flights:
-                self._send(_Flight(key, now))
+                self._send(_Flight(self, key, now))
             return _aged(entry.value, 0.0)
         self.misses += 1
         future: asyncio.Future[Result] = self._loop.create_future()
@@ -176,7 +182,7 @@ class Questions:
             self.coalesced += 1
             flight.join(future)
         else:
-            self._send(_Flight(key, now, future))
+            self._send(_Flight(self, key, now, future))
         return future
 
     def leave(self, asker: asyncio.Future[Result], name: str, type: str) -> None:
@@ -267,7 +273,7 @@ class Questions:
         self._attempts.add(flight, flight.started)
         name, type = flight.key
         try:
-            self._engine_for(type).ask(name, type, partial(self._answered, flight))
+            self._engine_for(type).ask(name, type, flight)
         except AsyncNetError as error:  # the servers cannot even be given to the engine
             self._finish(flight, Failure(error.__class__, error.args[0], error))
         except BaseException:
@@ -309,13 +315,14 @@ class Questions:
     def _give_up(self, flight: _Flight) -> None:
         # c-ares has time limits of its own, which grow with each try; this one is the last word.
         name, type = flight.key
-        self._answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
+        self.answered(flight, Failure(OperationTimeout, f"no answer for {name} {type}"))
 
     def _under_way(self) -> list[_Flight]:
         """All queries."""
         return [*self._orphans, *self._flights.values()]
 
-    def _answered(self, flight: _Flight, outcome: list[Row] | Failure) -> None:
+    def answered(self, flight: _Flight, outcome: list[Row] | Failure) -> None:
+        """Judge what became of a query, keep it, and tell who waits."""
         if flight.over:
             return  # it was given up
         now = self._loop.time()
