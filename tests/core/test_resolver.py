@@ -369,9 +369,9 @@ async def test_a_silent_server(make: Make, server: DNSServer, call: str) -> None
     started = asyncio.get_running_loop().time()
     with pytest.raises(asyncnet.OperationTimeout, match=r"within 0\.2 s; asked 127\.0\.0\.1:") as caught:
         await calls[call]()
-    assert asyncio.get_running_loop().time() - started < 0.7
+    assert asyncio.get_running_loop().time() - started < 1.9
     assert caught.value.elapsed is not None
-    assert 0.15 < caught.value.elapsed < 0.7
+    assert 0.15 < caught.value.elapsed < 1.9
     assert caught.value.phase == "resolve"
 
 
@@ -426,7 +426,7 @@ async def test_an_attempt_ends_after_ten_seconds(make: Make) -> None:
         resolver.lookup("silent.example"), resolver.lookup("silent.example", "TXT"), return_exceptions=True
     )
     assert all(isinstance(error, asyncnet.OperationTimeout) for error in errors)
-    assert 9.5 < loop.time() - started < 11
+    assert 9.5 < loop.time() - started < 15
     assert resolver.stats.pending == 0
 
 

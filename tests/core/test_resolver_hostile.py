@@ -116,7 +116,7 @@ async def outcome(nameserver: str, type: str, **options: Any) -> Any:
         except asyncnet.OperationTimeout as error:
             return error
         finally:
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < 5.0
 
 
 # ---- what does not belong to the question is not taken for an answer

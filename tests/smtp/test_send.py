@@ -302,7 +302,7 @@ async def test_a_server_that_falls_silent(message, at):
         started = asyncio.get_running_loop().time()
         with pytest.raises(asyncnet.OperationTimeout) as caught:
             await smtp.send(message, "127.0.0.1", server.port, timeout=0.2)
-        assert asyncio.get_running_loop().time() - started < 0.7
+        assert asyncio.get_running_loop().time() - started < 1.9
     phases = {"CONNECT": "greeting", "EHLO": "ehlo", ".": "content"}
     assert caught.value.phase == phases.get(at, "envelope")
     assert caught.value.maybe_done == (at == ".")

@@ -152,7 +152,7 @@ def test_a_link_closes_in_time_with_all_it_holds(echo: testing.TCPServer) -> Non
         link.block_until(lambda: link.connections.open == 1)
         start = time.monotonic()
         link.stop()
-        assert time.monotonic() - start < 2.0
+        assert time.monotonic() - start < 10.0
     link.stall()  # afterwards it does nothing
     link.heal()
 
