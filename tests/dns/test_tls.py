@@ -187,6 +187,28 @@ async def test_a_connection_that_the_server_has_closed(authority: CertificateAut
         assert server.connections == 3
 
 
+async def test_a_connection_that_has_died_without_a_word(authority: CertificateAuthority) -> None:
+    async with serving(authority.server_context()) as server, asking(server, authority, timeout=1.0) as resolver:
+        await resolver.lookup("x.example", "A")
+        server.reply = lambda query: answers(query) if server.connections > 1 else None
+        asked = [resolver.lookup(f"{i}.example", "A", timeout=30) for i in range(5)]
+        assert [answer.name for answer in await asyncio.gather(*asked)] == [f"{i}.example" for i in range(5)]
+        assert server.connections == 2
+
+
+async def test_a_question_that_is_not_answered_costs_the_others_no_connection(authority: CertificateAuthority) -> None:
+    async with serving(authority.server_context()) as server, asking(server, authority, timeout=1.0) as resolver:
+        server.reply = lambda query: None if b"hard" in query else answers(query)
+        task = asyncio.ensure_future(resolver.lookup("hard.example", "A", timeout=30))
+        others = 0
+        while sum(b"hard" in query for query in server.queries) < 2:
+            others += 1
+            assert len(await resolver.lookup(f"{others}.example", "A", timeout=30)) == 1
+        assert server.connections == 1
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def test_a_server_that_closes_without_an_answer(authority: CertificateAuthority) -> None:
     async with serving(authority.server_context()) as server, asking(server, authority) as resolver:
         server.close_after = 1

@@ -47,7 +47,9 @@ class _Link:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.lost = False
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._waiting: dict[int, asyncio.Future[bytes | None]] = {}  # None: the connection has ended
+        self._heard = 0  # messages
+        self._end = ""
         self.reader = asyncio.get_running_loop().create_task(self._read(), context=contextvars.Context())
 
     async def ask(self, name: str, type: str, edns: bool) -> tuple[bytes, Response]:
@@ -56,11 +58,20 @@ class _Link:
             number = secrets.randbits(16)
         query = encode_query(number, name, type, edns=edns, block=_BLOCK)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        heard = self._heard
         try:
             await self.stream.send(len(query).to_bytes(2) + query, timeout=None)
             message = await answer
+        except asyncio.CancelledError:
+            if self._heard == heard:
+                # Not slow with this one question: it has gone without a word, and the kernel would go on sending
+                # for a quarter of an hour before it told us.
+                self._end_with("the server has gone silent")
+            raise
         finally:
             del self._waiting[number]
+        if message is None:
+            raise EOFError(f"closed without an answer: {self._end}")
         response = read_response(message, number, name, type)
         if response is None or response.truncated:
             raise ValueError("it does not belong to the question")
@@ -71,19 +82,21 @@ class _Link:
             while True:
                 length = int.from_bytes(await self.stream.receive_exactly(2, timeout=None))
                 message = await self.stream.receive_exactly(length, timeout=None)
+                self._heard += 1
                 answer = self._waiting.get(int.from_bytes(message[:2]))
                 if answer is not None and not answer.done():
                     answer.set_result(message)
         except AsyncNetError as error:
-            self._end(error)
+            self._end_with(error.args[0])
         finally:
             self.drop()
 
-    def _end(self, cause: AsyncNetError) -> None:
-        self.lost = True
+    def _end_with(self, why: str) -> None:
+        self._end = why
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(EOFError(f"closed without an answer: {cause.args[0]}"))
+                answer.set_result(None)
+        self.drop()
 
     def drop(self) -> None:
         self.lost = True
