@@ -228,3 +228,17 @@ async def test_a_goodbye_takes_five_seconds_at_most():
     assert 4.9 < asyncio.get_running_loop().time() - started < 9
     assert client.closed
     assert client.diary == ["open", "goodbye", "drop"]
+
+
+async def test_a_client_shows_whom_it_is_for_and_how_it_stands() -> None:
+    client = Client()
+    assert repr(client) == "<Client example.org:995 new>"
+    async with client:
+        assert repr(client) == "<Client example.org:995 open>"
+    assert repr(client) == "<Client example.org:995 closed>"
+    assert repr(asyncnet.http.Client()) == "<Client new>"
+    web = asyncnet.http.Client(
+        base_url="https://me:secret@example.org/v1", auth=("me", "secret"), cookies={"a": "secret"}
+    )
+    assert repr(web) == "<Client https://me@example.org/v1 new>"
+    assert repr(asyncnet.smtp.Pool("example.org", 25, username="me", password="secret")) == "<Pool example.org:25 new>"

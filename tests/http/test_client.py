@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import email
+import io
 import json
+import os
 
 import pytest
 
@@ -127,6 +129,60 @@ async def test_bodies(server, tmp_path):
         assert client.stats.opened == 1
 
 
+async def test_bodies_from_open_files_and_generators(server, tmp_path):
+    path = tmp_path / "data.png"
+    path.write_bytes(b"file content" * 50_000)
+    reader, writer = os.pipe()
+    os.write(writer, b"through a pipe")
+    os.close(writer)
+
+    def pieces():
+        yield from (b"one ", b"", bytearray(b"two"))
+
+    with path.open("rb") as file, os.fdopen(reader, "rb") as pipe:
+        file.seek(5)
+        async with http.Client(base_url=server.url()) as client:
+            for data, content, content_type, sized in [
+                (pieces(), b"one two", "application/octet-stream", False),
+                ((b"a", b"b"), b"ab", "application/octet-stream", False),
+                (io.BytesIO(b"in memory"), b"in memory", "application/octet-stream", True),
+                (file, (b"file content" * 50_000)[5:], "image/png", True),
+                (pipe, b"through a pipe", "application/octet-stream", False),
+            ]:
+                headers, body = await body_of(client, data=data)
+                assert body == content
+                assert headers["Content-Type"] == content_type
+                assert ("Content-Length" in headers) == sized
+            assert not file.closed
+            file.seek(0)
+            headers, body = await body_of(
+                client, files={"a": file, "b": io.BytesIO(b"bytes"), "c": ("c.txt", io.BytesIO(b"text"))}
+            )
+            assert headers["Content-Length"] == str(len(body))
+        assert b'name="a"; filename="data.png"\r\nContent-Type: image/png\r\n\r\nfile content' in body
+        assert b'name="b"; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\nbytes\r\n' in body
+        assert b'name="c"; filename="c.txt"\r\nContent-Type: text/plain\r\n\r\ntext\r\n' in body
+
+
+async def test_an_upload_of_no_known_length_goes_in_chunks(server):
+    reader, writer = os.pipe()
+    os.write(writer, b"through a pipe")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        async with http.Client(base_url=server.url()) as client:
+            headers, body = await body_of(client, files={"a": pipe})
+    assert headers["Transfer-Encoding"] == "chunked"
+    assert b"\r\n\r\nthrough a pipe\r\n" in body
+
+
+async def test_an_open_file_is_not_sent_twice():
+    with testing.HTTPServer({"/": testing.Response(307, {"Location": "/next"}), "/next": "x"}) as server:
+        async with http.Client(base_url=server.url()) as client:
+            for arguments in ({"data": io.BytesIO(b"x")}, {"files": {"a": io.BytesIO(b"x")}}, {"data": iter([b"x"])}):
+                with pytest.raises(asyncnet.ProtocolError, match="cannot be sent again"):
+                    await client.request("POST", "/", **arguments)
+
+
 async def test_multipart(server, tmp_path):
     file = tmp_path / "picture.png"
     file.write_bytes(b"\x89PNG")
@@ -166,7 +222,8 @@ async def test_bodies_with_bad_values(server, arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"data": 5}, {"json": object()}, {"data": {"a": object()}}, {"data": "x", "files": {"a": b""}},
+    [{"data": 5}, {"data": io.StringIO("text")}, {"files": {"a": io.StringIO("text")}},
+     {"json": object()}, {"data": {"a": object()}}, {"data": "x", "files": {"a": b""}},
      {"files": {"a": "text"}}, {"files": {1: b""}}, {"data": {"a": object()}, "files": {"a": b""}},
      {"files": {"a": (1, b"")}}],
 )  # fmt: skip
@@ -492,6 +549,18 @@ async def test_a_stream_that_is_left_early_drops_its_connection():
                 async with client.stream("GET", "/") as response:
                     raise ZeroDivisionError
             assert client.stats.open == 0
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_response_whose_block_has_ended_is_closed(whole):
+    with testing.HTTPServer({"/": testing.Response(body=b"x" * 3_000_000)}) as server:
+        async with http.Client(base_url=server.url()) as client:
+            async with client.stream("GET", "/") as response:
+                assert await (response.read() if whole else response.receive())
+            for use in (response.receive, response.read, response.__aiter__().__anext__):
+                with pytest.raises(asyncnet.StateError, match=r"http stream .*the response is closed"):
+                    await use()
+            assert (await client.fetch("/")).status == 200
 
 
 async def test_a_stream_that_says_no():

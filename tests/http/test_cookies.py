@@ -153,3 +153,10 @@ def test_bad_cookies(cookies):
 def test_cookies_of_a_wrong_type(cookies):
     with pytest.raises(TypeError):
         check_cookies(cookies)
+
+
+def test_a_jar_shows_no_values():
+    jar = CookieJar()
+    jar.store(["sid=secret"], WWW, NOW)
+    assert repr(jar) == "<CookieJar with 1 cookies>"
+    assert "secret" not in repr(list(jar))

@@ -111,6 +111,9 @@ class BaseClient:
         else:
             self.abort()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {f'{self._peer} ' if self._peer else ''}{self._state}>"
+
     def _begin(self, name: str, timeout: Timeout = ..., *, peer: str | None = None) -> Operation:
         """Begin an operation of an open client, or raise `StateError`."""
         if self._state != "open":

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as _json
 import mimetypes
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from ..core.files import open_for_reading, run_in_file_thread
 from .urls import encode_params
 
 __all__ = ["Body", "Data", "File", "Files", "make_body"]
 
-# bytes and text go as they are, a mapping or list of pairs as a form, a path as the file's content.
+# bytes and text go as they are, a mapping or list of pairs as a form, a path or an open file as the file's content.
 Data: TypeAlias = (
-    "bytes | bytearray | memoryview | str | os.PathLike[str] | "
-    "Mapping[str, object] | list[tuple[str, object]] | AsyncIterable[bytes]"
+    "bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | "
+    "Mapping[str, object] | list[tuple[str, object]] | Iterable[bytes] | AsyncIterable[bytes]"
 )
-# A path; or the content; or (file name, content or path) or (file name, content or path, media type).
-File: TypeAlias = (
-    "os.PathLike[str] | bytes | tuple[str, os.PathLike[str] | bytes] | tuple[str, os.PathLike[str] | bytes, str]"
-)
+Source: TypeAlias = "os.PathLike[str] | IO[bytes] | bytes"
+# Where the content is; or (file name, where) or (file name, where, media type).
+File: TypeAlias = "Source | tuple[str, Source] | tuple[str, Source, str]"
 Files: TypeAlias = "Mapping[str, File] | list[tuple[str, File]]"
 
 _CHUNK = 256 * 1024  # bytes read from a file at once
@@ -33,6 +33,14 @@ _CHUNK = 256 * 1024  # bytes read from a file at once
 class _FilePart:
     path: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenPart:
+    """A file of the caller's, from where it stands; it stays open, and cannot be sent twice."""
+
+    file: IO[bytes]
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Body:
         replayable: whether it can be sent again, by a redirect or a retry.
     """
 
-    parts: tuple[bytes | _FilePart | AsyncIterable[bytes], ...]
+    parts: tuple[bytes | _FilePart | _OpenPart | AsyncIterable[bytes] | Iterable[bytes], ...]
     content_type: str | None
     length: int | None
     replayable: bool
@@ -62,16 +70,18 @@ class Body:
             if isinstance(part, bytes):
                 yield part
             elif isinstance(part, _FilePart):
-                left = part.size
                 async with open_for_reading(part.path) as read:
-                    while left:
-                        piece = await read(min(_CHUNK, left))
-                        if not piece:
-                            raise ValueError(f"{part.path!r} became shorter while it was sent")
-                        left -= len(piece)
+                    async for piece in _content(read, part.size, repr(part.path)):
                         yield piece
-            else:
+            elif isinstance(part, _OpenPart):
+                file = part.file
+                async for piece in _content(lambda count: run_in_file_thread(file.read, count), part.size, "the file"):  # noqa: B023 - awaited in this turn
+                    yield piece
+            elif isinstance(part, AsyncIterable):
                 async for piece in part:
+                    yield _as_bytes(piece)
+            else:
+                for piece in part:
                     yield _as_bytes(piece)
 
 
@@ -106,9 +116,49 @@ async def make_body(*, json: Any = None, data: Data | None = None, files: Files 
     if isinstance(data, os.PathLike):
         part = await _file_part(data)
         return Body((part,), _guess_type(part.path), part.size, True)
-    if isinstance(data, AsyncIterable):
-        return Body((data,), "application/octet-stream", None, False)
-    raise TypeError(f"data must be bytes, str, a mapping, a path or an async iterable, not {type(data).__name__}")
+    if _is_file(data):
+        opened = await run_in_file_thread(_open_part, data)
+        return Body((opened,), _guess_type(_name_of(data) or ""), opened.size, False)
+    if isinstance(data, AsyncIterable | Iterable):
+        pieces: Any = data  # of bytes, which is seen only when they come
+        return Body((pieces,), "application/octet-stream", None, False)
+    raise TypeError(
+        f"data must be bytes, str, a mapping, a path, an open file or an iterable of bytes, not {type(data).__name__}"
+    )
+
+
+def _is_file(data: object) -> bool:
+    return callable(getattr(data, "read", None)) and not isinstance(data, AsyncIterable)
+
+
+def _name_of(file: object) -> str | None:
+    """The name of an open file, ``None`` where it has none: in memory, or known by its descriptor."""
+    name = getattr(file, "name", None)
+    return os.path.basename(name) if isinstance(name, str) else None
+
+
+def _open_part(file: Any) -> _OpenPart:
+    if not isinstance(file.read(0), bytes):
+        raise TypeError("a file must be open in binary mode, such as open(path, 'rb')")
+    size = None
+    with contextlib.suppress(OSError, AttributeError):  # a pipe has no length
+        begin = file.tell()
+        size = file.seek(0, os.SEEK_END) - begin
+        file.seek(begin)
+    return _OpenPart(file, size)
+
+
+async def _content(read: Callable[[int], Awaitable[bytes]], size: int | None, name: str) -> AsyncGenerator[bytes, None]:
+    left = size
+    while left is None or left > 0:
+        piece = await read(_CHUNK if left is None else min(_CHUNK, left))
+        if not piece:
+            if left is None:
+                return
+            raise ValueError(f"{name} became shorter while it was sent")
+        if left is not None:
+            left -= len(piece)
+        yield piece
 
 
 def _fixed(content: bytes, content_type: str) -> Body:
@@ -122,7 +172,7 @@ async def _file_part(path: os.PathLike[str]) -> _FilePart:
 
 async def _multipart(data: Data | None, files: Files) -> Body:
     boundary = secrets.token_hex(16)
-    parts: list[bytes | _FilePart] = []
+    parts: list[bytes | _FilePart | _OpenPart] = []
     for name, value in _fields(data):
         parts.append(_part_head(boundary, name) + value.encode() + b"\r\n")
     for name, file in files.items() if isinstance(files, Mapping) else files:
@@ -130,8 +180,10 @@ async def _multipart(data: Data | None, files: Files) -> Body:
         parts.append(_part_head(boundary, name, filename, content_type))
         parts += [content, b"\r\n"]
     parts.append(f"--{boundary}--\r\n".encode())
-    length = sum(part.size if isinstance(part, _FilePart) else len(part) for part in parts)
-    return Body(tuple(parts), f"multipart/form-data; boundary={boundary}", length, True)
+    sizes = [len(part) if isinstance(part, bytes) else part.size for part in parts]
+    length = None if None in sizes else sum(size for size in sizes if size is not None)
+    again = not any(isinstance(part, _OpenPart) for part in parts)
+    return Body(tuple(parts), f"multipart/form-data; boundary={boundary}", length, again)
 
 
 def _fields(data: Data | None) -> Iterable[tuple[str, str]]:
@@ -146,20 +198,23 @@ def _fields(data: Data | None) -> Iterable[tuple[str, str]]:
             yield name, str(one)
 
 
-async def _file(file: File) -> tuple[str, bytes | _FilePart, str]:
+async def _file(file: File) -> tuple[str, bytes | _FilePart | _OpenPart, str]:
     if isinstance(file, tuple):
         filename, source, *rest = file
         content_type = rest[0] if rest else _guess_type(filename)
     elif isinstance(file, os.PathLike):
         filename, source, content_type = os.path.basename(os.fspath(file)), file, _guess_type(os.fspath(file))
     else:
-        filename, source, content_type = "file", file, "application/octet-stream"
+        filename, source = _name_of(file) or "file", file
+        content_type = _guess_type(filename)
     if not isinstance(filename, str) or not isinstance(content_type, str):
-        raise TypeError("a file is a path, bytes, or a tuple (file name, content or path[, media type])")
+        raise TypeError("a file is a path, an open file, bytes, or a tuple (file name, one of these[, media type])")
     if "\r" in content_type or "\n" in content_type or "\0" in content_type:
         raise ValueError("a media type must not contain a line break or NUL")
     if isinstance(source, os.PathLike):
         return filename, await _file_part(source), content_type
+    if _is_file(source):
+        return filename, await run_in_file_thread(_open_part, source), content_type
     return filename, _as_bytes(source), content_type
 
 

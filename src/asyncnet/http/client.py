@@ -180,7 +180,8 @@ class Client(Bulk):
             params: appended to the query.
             headers: besides the client's own, and before them.
             json: a body, as JSON.
-            data: a body: bytes, text, a mapping (sent as a form), a path, or an async iterable of bytes.
+            data: a body: bytes, text, a mapping (sent as a form), a path, a file that is open in binary mode,
+                or an iterable or async iterable of bytes.
             files: uploads, sent as multipart/form-data together with the fields of ``data``.
             auth: in place of the client's.
             if_changed_since: a page fetched before; if it still holds, it comes back with status 304.
@@ -306,7 +307,7 @@ class Client(Bulk):
         try:
             yield response
         finally:
-            response._drop()
+            response._end()
 
     def _make(
         self,

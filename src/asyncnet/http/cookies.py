@@ -58,6 +58,9 @@ class CookieJar:
     def __len__(self) -> int:
         return len(self._cookies)
 
+    def __repr__(self) -> str:
+        return f"<CookieJar with {len(self)} cookies>"
+
     def __iter__(self) -> Iterator[Cookie]:
         return iter(list(self._cookies.values()))
 

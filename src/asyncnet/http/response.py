@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..core.operation import Operation
 from ..core.pour import Pieces, pour, pour_direct
 from ..core.redact import hide_secrets
-from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout
+from ..errors import AsyncNetError, Attempt, LimitExceeded, OperationTimeout, StateError
 from .content import ContentDecoder, parse_codings
 from .page import Hop
 from .pool import Lease
@@ -45,8 +45,8 @@ class Response:
     """
 
     __slots__ = (
-        "_burst", "_coded", "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces", "_size",
-        "_wire", "attempts", "headers", "history", "reason", "status", "url",
+        "_burst", "_closed", "_coded", "_decoder", "_empty", "_lease", "_max_bytes", "_operation", "_pace", "_pieces",
+        "_size", "_wire", "attempts", "headers", "history", "reason", "status", "url",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,7 @@ class Response:
         self._burst = 0  # pieces decoded
         self._size = 0
         self._pace: Pace | None = None
+        self._closed = False
         self._coded = wire.coded
         self.url = url
         self.status = wire.status
@@ -96,7 +97,12 @@ class Response:
             LimitExceeded: more than ``max_bytes``.
             ProtocolError: the content is corrupt.
             OperationTimeout: no byte for ``idle_timeout`` seconds, or fewer than ``min_rate``.
+            StateError: the block that it belongs to has ended.
         """
+        if self._closed:
+            closed = StateError("the response is closed: the block it belongs to has ended")
+            self._operation.explain(closed)
+            raise closed
         if self._pace is None:
             return await self._receive()
         try:
@@ -141,6 +147,11 @@ class Response:
 
     def _drop(self) -> None:
         """Drop the connection if the content has not been read to its end."""
+        self._lease.drop()
+
+    def _end(self) -> None:
+        """Be of no use from now on; what is unread is dropped with its connection."""
+        self._closed = True
         self._lease.drop()
 
     async def _drain(self) -> None:
