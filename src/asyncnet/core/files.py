@@ -13,17 +13,22 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from .loop_scope import current_scope
 
-__all__ = ["acquire_in_file_thread", "open_for_reading", "run_in_file_thread", "save_bytes"]
+__all__ = [
+    "acquire_in_file_thread", "finish_in_file_thread", "open_for_reading", "run_in_file_thread", "save_bytes",
+    "start_in_file_thread",
+]  # fmt: skip
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CLOSE_TIMEOUT = 5.0  # seconds to wait for the job in hand when the loop's scope closes
+_CLOSE_TIMEOUT = 5.0  # seconds to wait for the jobs in hand when the loop's scope closes
+_PATIENCE = 1.0  # seconds that a cleanup waits for a disk that hangs
 
 
 class _FileThread:
@@ -32,17 +37,17 @@ class _FileThread:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="asyncnet-files")
 
-    async def run(self, job: Callable[[], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+    def start(self, job: Callable[[], R]) -> asyncio.Future[R]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, job)
 
     async def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.abort()
         # A worker that hangs on its disk is left to itself; one that does not has ended before the joins.
         for worker in list(self._executor._threads):
             await _joined(worker.join, worker.is_alive)
 
     def abort(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)  # it ends behind the jobs it has: files are to be closed
 
 
 async def _joined(join: Callable[[float], None], alive: Callable[[], bool]) -> None:
@@ -52,6 +57,22 @@ async def _joined(join: Callable[[float], None], alive: Callable[[], bool]) -> N
         await asyncio.sleep(pause)
         pause = min(0.05, pause + 0.001)
     join(0.0)
+
+
+def start_in_file_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
+    """Give the file thread a job, behind those it has; it is done unless the future is cancelled before its turn."""
+    return current_scope().get("files", _FileThread).start(partial(function, *args, **kwargs))
+
+
+async def finish_in_file_thread(function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    """Run what has to be done in the end, such as closing a file, behind all that was begun before.
+
+    It will be done whatever happens.  Who is cancelled does not wait for it, and
+    nobody waits long for a disk that hangs.
+    """
+    done, _ = await asyncio.wait([start_in_file_thread(function, *args, **kwargs)], timeout=_PATIENCE)
+    for finished in done:
+        finished.result()
 
 
 async def run_in_file_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -83,7 +104,7 @@ async def acquire_in_file_thread(acquire: Callable[[], R], release: Callable[[R]
         release(result)
 
     try:
-        await current_scope().get("files", _FileThread).run(job)
+        await start_in_file_thread(job)
     except BaseException:
         with lock:
             abandoned = True
@@ -133,14 +154,17 @@ async def open_for_reading(
     file = await acquire_in_file_thread(lambda: _open_at(path, offset), lambda opened: opened.close())
     try:
         yield lambda count: run_in_file_thread(file.read, count)
-    finally:
-        file.close()  # read only: nothing is written back, so this does not block
+    except BaseException:
+        await finish_in_file_thread(file.close)  # a read may be under way, which closing would wait for
+        raise
+    file.close()  # nothing is written back, so this does not block
 
 
 def _open_at(path: str | os.PathLike[str], offset: int) -> BinaryIO:
     file = open(path, "rb")  # noqa: SIM115 - the caller closes it
     try:
-        file.seek(offset)
+        if offset:  # what cannot be sought can be read from its beginning
+            file.seek(offset)
     except BaseException:
         file.close()
         raise

@@ -4,6 +4,9 @@ What needs no more looking at goes by `pour_direct`: the loop fills a buffer, th
 file thread writes it and then takes from the socket itself what comes fast.
 What was decrypted or decoded goes by `pour`, in batches: one is written while
 the next is received.
+
+Who is cancelled goes at once, and what the file thread has begun it ends: the
+owner of the file closes it there, behind that (`files.finish_in_file_thread`).
 """
 
 from __future__ import annotations
@@ -11,11 +14,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import ParamSpec, TypeVar
 
 from ..errors import ConnectionLost, OperationTimeout
 from .direct import Direct
-from .files import run_in_file_thread
+from .files import start_in_file_thread
 from .pace import Pace
 
 __all__ = ["Pieces", "fill", "pour", "pour_direct"]
@@ -25,8 +27,6 @@ _BATCH = 1024 * 1024  # bytes written by one job of the file thread
 _KEEP = 1.0  # seconds that bytes of a slow link wait to be written: so much is lost if the process is killed
 _QUANTUM = 8 * 1024 * 1024  # bytes that the file thread takes from one connection until others have their turn
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Pieces = Sequence[bytes | memoryview]
 
 
@@ -80,7 +80,8 @@ async def pour_direct(
             moved(count)
             came += count
             quantum = direct.at_most(_QUANTUM if most is None else min(_QUANTUM, most - came))
-            taken, failure = await _to_its_end(tap.run, lambda piece: write([piece]), view, count, quantum)
+            tapping = start_in_file_thread(tap.run, lambda piece: write([piece]), view, count, quantum)
+            taken, failure = await asyncio.shield(tapping)
             came += taken
             direct.tapped(taken, failure)
             pace.moved(taken)
@@ -100,33 +101,20 @@ async def pour(
         write: writes at the end of a file; called in the file thread.
         moved: told how many bytes have come, before they are written; may raise.
     """
-    writing: asyncio.Task[object] | None = None
+    writing: asyncio.Future[object] | None = None
     try:
         async with contextlib.aclosing(_batches(receive)) as batches:
             async for batch in batches:
                 moved(sum(map(len, batch)))
                 if writing is not None:
-                    await asyncio.wait([writing])  # a cancellation is not to reach what is being written
-                    writing.result()
-                writing = asyncio.create_task(run_in_file_thread(write, batch))
-    finally:
+                    await asyncio.shield(writing)
+                writing = start_in_file_thread(write, batch)
+    except (ConnectionLost, OperationTimeout):
         if writing is not None:
-            await asyncio.wait([writing])
-    if writing is not None:
-        writing.result()
-
-
-async def _to_its_end(job: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run it in the file thread; who is cancelled waits until it is over, so that nobody writes afterwards."""
-    running = asyncio.create_task(run_in_file_thread(job, *args, **kwargs))
-    try:
-        await asyncio.wait([running])
-    except BaseException:
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()  # known: the cancellation is what is told
+            await asyncio.shield(writing)
         raise
-    return running.result()
+    if writing is not None:
+        await asyncio.shield(writing)
 
 
 async def _batches(receive: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[list[bytes], None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.checksum import Hasher
-from ..core.files import acquire_in_file_thread, open_for_reading, run_in_file_thread
+from ..core.files import finish_in_file_thread, open_for_reading, run_in_file_thread
 from ..core.operation import Operation
 from ..core.pace import Pace
 from ..core.partial import PartFile, Progressed
@@ -95,9 +95,9 @@ async def receive_file(
     validator = modified.text if modified.code == 213 else None
     part = PartFile(path.with_name(path.name + ".part"))
     url = session.origin + remote
-    await acquire_in_file_thread(lambda: part.open(url, resume=resume), lambda _: part.close())
     reporter = Reporter(progress, path.name, "B")
     try:
+        await run_in_file_thread(part.open, url, resume=resume)
         start = await run_in_file_thread(_begin, part, Progressed(url, validator, total))
         if total is not None:
             await run_in_file_thread(part.check_space, total - start)
@@ -115,7 +115,7 @@ async def receive_file(
         raise
     finally:
         reporter.close()
-        part.close()
+        await finish_in_file_thread(part.close)
     return Transfer(path, remote, size, start, checked, operation.elapsed)
 
 

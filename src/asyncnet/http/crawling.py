@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..core.files import run_in_file_thread
+from ..core.files import finish_in_file_thread, run_in_file_thread
 from ..core.outcome import Outcome
 from ..core.progress import Progress, check_progress
 from .download import Download
@@ -109,7 +109,7 @@ async def download_all(
             async for outcome in outcomes:
                 yield outcome
     finally:
-        await run_in_file_thread(manifest.close)
+        await finish_in_file_thread(manifest.close)
 
 
 def _hashed(record: Record) -> Record:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.checksum import Hasher, KnownHash, parse_hash
-from ..core.files import run_in_file_thread
+from ..core.files import finish_in_file_thread, run_in_file_thread
 from ..core.operation import Operation, check_timeout
 from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from ..core.partial import PartFile, Progressed, part_name
@@ -151,8 +151,7 @@ class Transfer:
                     path = await run_in_file_thread(self._part.finish_in, folder, self._name or "download")
         finally:
             self._reporter.close()
-            # Ordered behind whatever the file thread still has to write.
-            await run_in_file_thread(self._part.close)
+            await finish_in_file_thread(self._part.close)
         sha256 = self._hashers.get("sha256")
         return Download(
             path=path,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Protocol
 
-from ..core.files import run_in_file_thread
+from ..core.files import finish_in_file_thread, run_in_file_thread
 from ..core.partial import PartFile, Progressed
+from ..core.pour import Pieces, pour
 from ..errors import ConnectionLost, OperationTimeout, ProtocolError
 from .ranges import check_range, split_ranges
 from .response import Response
@@ -15,8 +17,7 @@ from .retries import delay_before
 __all__ = ["Segments"]
 
 LEAST = 1024 * 1024  # bytes: smaller segments cost more than they gain
-_BATCH = 1024 * 1024  # bytes written by one job of the file thread
-_KEEP = 1.0  # seconds that bytes of a slow link wait to be written, and between two notes of how far all are
+_KEEP = 1.0  # seconds between two notes of how far all are
 
 
 class Source(Protocol):
@@ -47,8 +48,8 @@ class Segments:
         self._part = part
         self._retries = retries
         self._state: Progressed = part.state or Progressed("")
-        self._clock = asyncio.get_running_loop().time
-        self._noted = self._clock() - _KEEP
+        self._noted = time.monotonic() - _KEEP
+        self._received = self.done
 
     async def take_over(self, response: Response, parts: int) -> bool:
         """Split a download that has just begun; return False if it cannot or need not be.
@@ -88,7 +89,7 @@ class Segments:
                     for index, segment in enumerate(self._state.segments):
                         group.create_task(self._fill(segment, first if index == 0 else None))
             finally:
-                await run_in_file_thread(self._part.note, self._state)
+                await finish_in_file_thread(self._part.note, self._state)
         except* _Changed:
             await run_in_file_thread(self._part.restart, Progressed(self._state.url))
             raise ProtocolError("the resource changed while it was downloaded", phase="transfer") from None
@@ -125,37 +126,35 @@ class Segments:
         return response
 
     async def _pour(self, segment: list[int], response: Response) -> None:
-        batch: list[bytes] = []
-        waiting, until = 0, self._clock() + _KEEP
+        left = segment[2] - segment[1]
+
+        async def receive() -> bytes:
+            nonlocal left
+            if not left:
+                return b""
+            piece = await response.receive()
+            if not piece:
+                raise ConnectionLost("the range ended early", phase="transfer")
+            piece = piece[:left]
+            left -= len(piece)
+            return piece
+
+        def write(pieces: Pieces) -> None:
+            segment[1] = self._part.write_at(segment[1], pieces)
+            if time.monotonic() > self._noted + _KEEP:
+                self._noted = time.monotonic()
+                self._part.note(self._state)
+
         try:
-            while segment[1] + waiting < segment[2]:
-                try:
-                    piece = await response.receive()
-                    if not piece:
-                        raise ConnectionLost("the range ended early", phase="transfer")
-                except (ConnectionLost, OperationTimeout):
-                    await self._write(segment, batch)
-                    raise
-                piece = piece[: segment[2] - segment[1] - waiting]
-                batch.append(piece)
-                waiting += len(piece)
-                if waiting >= _BATCH or self._clock() > until:
-                    await self._write(segment, batch)
-                    batch, waiting, until = [], 0, self._clock() + _KEEP
-            await self._write(segment, batch)
+            await pour(receive, write, self._moved)
             if response.status == 206:
                 await response._drain()  # it ends here, and its connection serves again
         finally:
             response._drop()  # the first response goes on beyond its segment
 
-    async def _write(self, segment: list[int], batch: list[bytes]) -> None:
-        if not batch:
-            return
-        segment[1] = await run_in_file_thread(self._part.write_at, segment[1], batch)
-        if self._clock() > self._noted + _KEEP:
-            self._noted = self._clock()
-            await run_in_file_thread(self._part.note, self._state)
-        self._source.report(self.done, self._state.total)
+    def _moved(self, count: int) -> None:
+        self._received += count
+        self._source.report(self._received, self._state.total)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
