@@ -108,13 +108,14 @@ def test_two_downloads_do_not_mix(part):
     with pytest.raises(StateError, match="another download"):
         other.open(URL, resume=True)
     other.close()
+    assert part.path.exists()  # empty so far, and the first one's
 
 
 def test_a_part_that_was_finished_in_between(tmp_path):
     class Late(PartFile):
-        def _lock(self) -> None:
+        def _lock(self, descriptor: int) -> None:
             os.rename(self.path, f"{self.path}.done")  # what another download did in between
-            super()._lock()
+            super()._lock(descriptor)
 
     with pytest.raises(StateError, match="just finished"):
         Late(tmp_path / "x.part").open(URL, resume=True)

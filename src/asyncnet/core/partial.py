@@ -56,34 +56,35 @@ class PartFile:
         self.state: Progressed | None = None
 
     def open(self, url: str, *, resume: bool) -> None:
-        """Open or create it, lock it, and read what is known of an earlier try.
+        """Open or create it, lock it, and read what is known of an earlier try; to be closed even if this fails.
 
         Raises:
             StateError: another download has it.
             OSError: as the file system has it.
         """
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
-            self._lock()
-            self.state = self._load(url) if resume else None
-            if self.state is None:
-                os.ftruncate(self._descriptor, 0)
-            self.size = os.fstat(self._descriptor).st_size
+            self._lock(descriptor)
         except BaseException:
-            self.close()
+            os.close(descriptor)  # and no more: the file is another's, even if it is empty
             raise
+        self._descriptor = descriptor
+        self.state = self._load(url) if resume else None
+        if self.state is None:
+            os.ftruncate(descriptor, 0)
+        self.size = os.fstat(descriptor).st_size
 
-    def _lock(self) -> None:
+    def _lock(self, descriptor: int) -> None:
         try:
             import fcntl
         except ImportError:  # not on Windows, where a file that is open cannot be replaced anyway
             return
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StateError(f"another download is writing {self.path}") from error
         # Between opening and locking, the other one may have finished and renamed it.
-        if not os.path.exists(self.path) or os.stat(self.path).st_ino != os.fstat(self._descriptor).st_ino:
+        if not os.path.exists(self.path) or os.stat(self.path).st_ino != os.fstat(descriptor).st_ino:
             raise StateError(f"another download has just finished with {self.path}")
 
     def _load(self, url: str) -> Progressed | None:
