@@ -10,6 +10,7 @@ import random
 import socket
 import ssl
 import struct
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -19,6 +20,7 @@ from asyncnet import testing
 pytestmark = pytest.mark.asyncio
 
 DRIP = 0.01  # seconds from one byte of a dripping peer to the next
+DRIPPING = 20  # such peers at once
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -156,23 +158,19 @@ async def test_many_connections_are_held_echoed_on_and_drained() -> None:
         assert server.stats.accepted == count
 
 
-async def drip(port: int, data: bytes, dripped: asyncio.Event, count: int = 20) -> int:
-    """Send one byte a turn of 10 ms; how many the server took before it hung up."""
-    taken = 0
-    peers = [connect(port) for _ in range(count)]
-    with contextlib.ExitStack() as stack:
+@contextlib.asynccontextmanager
+async def dripping(port: int, data: bytes) -> AsyncIterator[testing.FaultyLink]:
+    """Peers that send a byte each 10 ms; in the end the server has hung up on all of them."""
+    with testing.FaultyLink("127.0.0.1", port, fragment=1, gap=DRIP) as link, contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(connect(link.port)) for _ in range(DRIPPING)]
         for peer in peers:
-            stack.enter_context(peer)
-        for position in range(len(data)):
-            try:
-                for peer in peers:
-                    peer.send(data[position : position + 1])
-            except OSError:
-                break
-            taken += 1
-            dripped.set()
-            await asyncio.sleep(DRIP)
-    return taken
+            peer.sendall(data)
+        await link.wait_until(lambda: link.bytes_up >= DRIPPING)
+        yield link
+        for peer in peers:
+            peer.setblocking(False)
+            with contextlib.suppress(ConnectionResetError):
+                assert not await asyncio.get_running_loop().sock_recv(peer, 1)
 
 
 async def test_a_dripping_line_is_bounded_by_its_timeout_and_never_idle() -> None:
@@ -183,11 +181,9 @@ async def test_a_dripping_line_is_bounded_by_its_timeout_and_never_idle() -> Non
             stream.abort()
 
     async with testing.no_leaks(), asyncnet.tcp.Server(line, idle_timeout=0.2) as server:
-        begun = asyncio.Event()
-        dripping = asyncio.create_task(drip(server.port, b"x" * 500, begun))
-        await begun.wait()
-        assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"fast\n", timeout=10) == b"fast"
-        assert await dripping < 500
+        async with dripping(server.port, b"x" * 500) as link:
+            assert await asyncnet.tcp.exchange("127.0.0.1", server.port, b"fast\n", timeout=10) == b"fast"
+        assert link.bytes_up < 500 * DRIPPING
         await until(server, 0)
 
 
@@ -200,15 +196,13 @@ async def test_a_dripping_handshake_is_bounded_and_honest_peers_are_served() -> 
         testing.no_leaks(),
         asyncnet.tcp.Server(echo, ssl=authority.server_context(), handshake_timeout=1.0) as server,
     ):
-        begun = asyncio.Event()
-        dripping = asyncio.create_task(drip(server.port, hello.read(), begun))
-        await begun.wait()
-        trust = authority.client_context()
-        answer = await asyncnet.tcp.exchange("127.0.0.1", server.port, b"honest", ssl=trust, timeout=10)
-        assert answer == b"honest"
-        assert await dripping < 200
+        async with dripping(server.port, hello.read()) as link:
+            trust = authority.client_context()
+            answer = await asyncnet.tcp.exchange("127.0.0.1", server.port, b"honest", ssl=trust, timeout=10)
+            assert answer == b"honest"
+        assert link.bytes_up < 200 * DRIPPING
         await until(server, 0)
-        assert server.stats.failed_handshakes == 20
+        assert server.stats.failed_handshakes == DRIPPING
         assert server.stats.failed_handlers == 0
 
 

@@ -20,7 +20,7 @@ from asyncnet.core.files import run_in_file_thread
 pytestmark = pytest.mark.asyncio
 
 Stream = asyncnet.tcp.Stream
-DRIP = 0.01  # seconds from one piece of a slow peer to the next
+DRIP = 0.01  # seconds from one piece to the next, of a peer that sends or reads slowly
 
 
 @asynccontextmanager
@@ -107,20 +107,16 @@ async def test_another_loop_is_refused_whatever_is_done() -> None:
 
 async def test_a_long_separator_does_not_prolong_the_wait_for_it() -> None:
     loop = asyncio.get_running_loop()
-    async with connected() as (stream, peer):
-
-        async def drip() -> None:
-            while True:
-                peer.send(b"-")
-                await asyncio.sleep(DRIP)
-
-        dripping = asyncio.create_task(drip())
-        began = loop.time()
-        with pytest.raises(asyncnet.OperationTimeout):
-            await stream.receive_until(b"-" * 200 + b"\n", timeout=0.2)
-        dripping.cancel()
-        assert loop.time() - began < 1.5  # and not the two seconds that the separator takes
-        assert set(await stream.receive()) == set(b"-")
+    with (
+        testing.TCPServer([testing.Send(b"-" * 300), testing.Stall()]) as server,
+        testing.FaultyLink(server.host, server.port, fragment=1, gap=DRIP) as link,
+    ):
+        async with asyncnet.tcp.Client(link.host, link.port) as stream:
+            began = loop.time()
+            with pytest.raises(asyncnet.OperationTimeout):
+                await stream.receive_until(b"-" * 200 + b"\n", timeout=0.2)
+            assert loop.time() - began < 1.5  # and not the two seconds that the separator takes
+            assert set(await stream.receive()) == set(b"-")
 
 
 @pytest.mark.parametrize(
@@ -148,11 +144,11 @@ async def test_room_made_for_a_long_read_is_taken_back_when_it_ends(wait: Callab
 async def test_a_peer_that_reads_slowly_is_not_idle() -> None:
     """One long send: the sender's count stands still, and bytes move all the time."""
     whole = 3_000_000
-    done: list[str] = []
+    given = asyncio.Event()
 
     async def give(stream: Stream) -> None:
         await stream.send(bytes(whole), timeout=None)
-        done.append("sent")
+        given.set()
 
     async with asyncnet.tcp.Server(give, idle_timeout=0.5) as server:
         with socket.socket() as peer:
@@ -163,9 +159,11 @@ async def test_a_peer_that_reads_slowly_is_not_idle() -> None:
             received = 0
             while chunk := await loop.sock_recv(peer, 32_768):
                 received += len(chunk)
-                await asyncio.sleep(DRIP)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DRIP):
+                        await given.wait()
         assert received == whole
-        assert done == ["sent"]
+        assert given.is_set()
 
 
 async def test_a_peer_that_reads_nothing_is_idle() -> None:

@@ -34,9 +34,9 @@ async def main(limit):
         serving = asyncio.ensure_future(server.serve_forever(signals=True))
         if limit:
             while not server.stats.exhausted:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
             used, pauses = time.process_time(), server.stats.exhausted
-            await asyncio.sleep(0.6)
+            await asyncio.wait([serving], timeout=0.6)
             print(time.process_time() - used, server.stats.exhausted - pauses, server.stats.active, flush=True)
         await serving
         print("drained", server.stats.active, server.stats.accepted, flush=True)
