@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 
 from asyncnet import testing
+from asyncnet.testing.sockets import drop
 
 
 class Proxy(testing.TCPServer):
@@ -117,7 +118,7 @@ class Proxy(testing.TCPServer):
                 for pump in pumps:
                     pump.cancel()
         finally:
-            target_writer.transport.abort()
+            drop(target_writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -43,6 +43,23 @@ def test_a_record_ends_somewhere() -> None:
         assert len(server.received[0]) == 1 << 20
 
 
+def test_what_the_kernel_did_not_take_yet_still_arrives() -> None:
+    data = bytes(range(256)) * 2000
+
+    async def tell(reader: Any, writer: Any) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        writer.write(data)
+        told.set()
+
+    told = testing.Gate()
+    with testing.TCPServer(tell) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(5.0)
+        client.connect(server.address)
+        told.block(5.0)
+        assert read_all(client) == data
+
+
 def test_steps() -> None:
     gate = testing.Gate()
     steps = [

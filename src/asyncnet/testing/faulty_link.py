@@ -13,7 +13,7 @@ import socket
 from typing import Any, ClassVar, Literal
 
 from .server import StreamServer
-from .sockets import family_of, flush, listen, listen_both, reset
+from .sockets import drop, family_of, flush, listen, listen_both, reset
 
 __all__ = ["FaultyLink"]
 
@@ -235,7 +235,7 @@ class FaultyLink(StreamServer):
             up.cancel()
             down.cancel()
             # Before anything is awaited: closing the link may cancel this a second time.
-            target_writer.transport.abort()
+            drop(target_writer)
             self._sockets.discard(sock)
             await asyncio.wait({up, down})
 

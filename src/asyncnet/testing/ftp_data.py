@@ -9,7 +9,7 @@ import ssl as _ssl
 from dataclasses import dataclass
 
 from .server import StreamServer
-from .sockets import cut, family_of, listen
+from .sockets import cut, drop, family_of, listen
 
 __all__ = ["DataChannel", "DataFaults"]
 
@@ -104,7 +104,7 @@ class DataChannel:
                 await cut(writer)
                 raise ConnectionResetError("cut")
         finally:
-            writer.transport.abort()
+            drop(writer)
         return content
 
     async def receive(self) -> bytes:
@@ -113,7 +113,7 @@ class DataChannel:
         try:
             content = await reader.read()
         finally:
-            writer.transport.abort()
+            drop(writer)
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
         return content
@@ -122,7 +122,7 @@ class DataChannel:
         reader, writer = await self._open()
         session = writer.get_extra_info("ssl_object")
         if self._faults.require_session_reuse and session is not None and not session.session_reused:
-            writer.transport.abort()
+            drop(writer)
             raise ConnectionError("the TLS session of the control connection has to be taken up")
         return reader, writer
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .gate import Signal
-from .sockets import CLOSE_GRACE, listen
+from .sockets import CLOSE_GRACE, drop, listen
 from .thread import LoopThread
 
 __all__ = ["Connections", "Server", "StreamServer", "owned_descriptors"]
@@ -271,7 +271,7 @@ class StreamServer(Server):
                 await self._serve(reader, writer, number)
                 await self._finish(writer)
             finally:
-                writer.transport.abort()
+                drop(writer)
                 # Its socket is closed in the next turn of the loop; count it as open until then.
                 await asyncio.sleep(0)
 

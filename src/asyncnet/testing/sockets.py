@@ -15,7 +15,7 @@ if sys.platform == "linux":
     import fcntl
     import termios
 
-__all__ = ["CLOSE_GRACE", "cut", "family_of", "flush", "listen", "listen_both", "reset", "until_gone"]
+__all__ = ["CLOSE_GRACE", "cut", "drop", "family_of", "flush", "listen", "listen_both", "reset", "until_gone"]
 
 CLOSE_GRACE = 2.0  # seconds that a connection may take to flush what was written before it is dropped
 
@@ -60,6 +60,14 @@ def listen_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise AssertionError("unreachable")
 
 
+def drop(writer: asyncio.StreamWriter) -> None:
+    """Close a connection now, whatever was written and has not gone out; once more does nothing."""
+    sock = writer.get_extra_info("socket")
+    # A selector transport that closed by itself when its last bytes had gone out cannot be aborted (AttributeError).
+    if sock is None or sock.fileno() >= 0:
+        writer.transport.abort()
+
+
 def reset(writer: asyncio.StreamWriter) -> None:
     """Drop a connection with a TCP reset: the peer gets ``ECONNRESET``, not an end of stream.
 
@@ -71,7 +79,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
         # RFC 9293 section 3.10.5 ABORT; lingering for zero seconds is how the sockets API spells it.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    drop(writer)
 
 
 async def flush(writer: asyncio.StreamWriter) -> None:
@@ -107,7 +115,7 @@ async def cut(writer: asyncio.StreamWriter) -> None:
         writer: what the script of a server was given.
     """
     await flush(writer)
-    writer.transport.abort()
+    drop(writer)
 
 
 async def until_gone(reader: asyncio.StreamReader) -> None:
