@@ -20,7 +20,6 @@ _NAME = re.compile(r"/?[A-Za-z][^\s/>]*+")
 _ATTRIBUTE = re.compile(
     r"""[\s/]*+([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?+"""
 )
-_SPACE = re.compile(r"[\s/]*+")
 
 
 def tags(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
@@ -42,7 +41,10 @@ def tags(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
             position += 1
             continue
         name = match[0].lower()
-        attributes, position = _attributes(text, match.end())
+        attributes, end = _attributes(text, match.end())
+        if end < 0:  # cut by the end of the page: the tag counts for nothing (HTML standard 13.2.5, "eof-in-tag")
+            return
+        position = end + 1
         if name.startswith("/"):
             continue
         raw = ""
@@ -53,6 +55,7 @@ def tags(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _attributes(text: str, position: int) -> tuple[dict[str, str], int]:
+    """The attributes of a tag, and where its ">" stands, -1 if nowhere."""
     attributes: dict[str, str] = {}
     while (match := _ATTRIBUTE.match(text, position)) is not None:
         name, *values = match.groups()
@@ -60,10 +63,7 @@ def _attributes(text: str, position: int) -> tuple[dict[str, str], int]:
         attributes.setdefault(name.lower(), _unescape(value) if "&" in value else value)
         position = match.end()
     # Here stands ">" or the end, or something that no attribute can begin with, such as a lone "=".
-    space = _SPACE.match(text, position)
-    position = space.end() if space else position
-    end = text.find(">", position)
-    return attributes, len(text) if end < 0 else end + 1
+    return attributes, text.find(">", position)
 
 
 _ZEROS = re.compile(r"(&#[xX]?)0{8,}+")
