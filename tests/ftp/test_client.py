@@ -307,3 +307,56 @@ async def test_line_breaks_are_refused_before_any_io() -> None:
             with pytest.raises(ValueError, match="empty"):
                 await ftp.delete("")
             assert not [command for command in server.commands if command.startswith("DELE")]
+
+
+# ---- what is wrong on our side
+
+
+async def test_a_local_file_that_cannot_be_does_not_cost_the_connection(tmp_path: pathlib.Path) -> None:
+    with testing.FTPServer(FILES) as server:
+        async with client(server) as ftp:
+            with pytest.raises(FileNotFoundError):
+                await ftp.upload(tmp_path / "none", "/pub/none")
+            with pytest.raises(OSError):
+                await ftp.download("/pub/readme.txt", tmp_path / "no" / "folder" / "file")
+            with pytest.raises(asyncnet.LimitExceeded):
+                await ftp.download("/pub/readme.txt", tmp_path / "x", max_bytes=3)
+            for wrong in (5, None):
+                with pytest.raises(TypeError):
+                    await ftp.upload(wrong, "/pub/none")  # type: ignore[arg-type]  # the mistake that is tried
+                with pytest.raises(TypeError):
+                    await ftp.download("/pub/readme.txt", wrong)  # type: ignore[arg-type]  # as above
+            assert await ftp.fetch("/pub/readme.txt") == b"hello\r\n"
+        assert server.connections.total == 1  # for commands; those of data come and go
+
+
+async def test_what_goes_wrong_in_the_middle_of_a_transfer_does(tmp_path: pathlib.Path) -> None:
+    def broken(done: int, total: int | None) -> None:
+        raise KeyError("mine")
+
+    with testing.FTPServer({"/big": BIG}) as server:
+        ftp = await client(server).open()
+        with pytest.raises(KeyError):
+            await ftp.download("/big", tmp_path / "big", progress=broken)
+        assert ftp.closed
+
+
+async def test_an_empty_path_names_no_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with testing.FTPServer(FILES) as server:
+        async with client(server) as ftp:
+            for call in (
+                lambda: ftp.fetch(""),
+                lambda: ftp.store("", b"x"),
+                lambda: ftp.download("", tmp_path / "x"),
+                lambda: ftp.upload(tmp_path / "file", ""),
+                lambda: ftp.rename("/pub/readme.txt", ""),
+            ):
+                with pytest.raises(ValueError, match="must not be empty"):
+                    await call()
+            for limit in (0, -1):
+                with pytest.raises(ValueError, match="max_bytes"):
+                    await ftp.fetch("/pub/readme.txt", max_bytes=limit)
+                with pytest.raises(ValueError, match="max_bytes"):
+                    await ftp.download("/pub/readme.txt", tmp_path / "x", max_bytes=limit)
+    assert not any(command.startswith(("RETR", "STOR", "RNFR")) for command in server.commands)

@@ -18,7 +18,7 @@ from ..core.pace import IDLE_TIMEOUT, MIN_RATE, Pace, check_rate
 from ..core.payload import as_bytes
 from ..core.progress import Progress, check_progress
 from ..core.stream import Buffer
-from ..errors import LimitExceeded, ProtocolError, ReplyError
+from ..errors import AsyncNetError, LimitExceeded, ProtocolError, ReplyError, StateError
 from .listing import Entry, parse_facts, parse_list, parse_mlsd, parse_time
 from .session import ANONYMOUS, Options, Session
 from .transfer import Transfer, receive_all, receive_file, send_all, send_file
@@ -195,8 +195,7 @@ class Client(BaseClient):
 
     async def _change(self, name: str, timeout: Timeout, *commands: tuple[str, str, int]) -> None:
         for _, path, _ in commands:
-            if not check_text(path, "path"):
-                raise ValueError("path must not be empty")
+            _check_path(path)
 
         async def change(operation: Operation) -> None:
             for command, path, code in commands:
@@ -217,7 +216,8 @@ class Client(BaseClient):
         Raises:
             LimitExceeded: it is larger. ConnectionLost: it was cut short.
         """
-        path = check_text(path, "path")
+        _check_path(path)
+        _check_most(max_bytes)
 
         async def fetch(operation: Operation) -> bytes:
             await self._session.binary()
@@ -234,7 +234,7 @@ class Client(BaseClient):
         Raises:
             ConnectionLost, OperationTimeout: with ``maybe_done`` once all was sent.
         """
-        path = check_text(path, "path")
+        _check_path(path)
         data = as_bytes(data)
 
         async def store(operation: Operation) -> None:
@@ -271,7 +271,9 @@ class Client(BaseClient):
             min_rate: bytes per second, averaged over ``idle_timeout``.
             timeout: seconds for all of it.
         """
-        check_text(remote, "remote")
+        _check_path(remote, "remote")
+        local = os.fspath(local)
+        _check_most(max_bytes)
         check_progress(progress)
         check_timeout(idle_timeout, "idle_timeout")
         check_rate(min_rate)
@@ -279,7 +281,7 @@ class Client(BaseClient):
         async def download(operation: Operation) -> Transfer:
             pace = Pace(operation.loop, idle_timeout=idle_timeout, min_rate=min_rate)
             return await receive_file(
-                self._session, operation, remote, os.fspath(local),
+                self._session, operation, remote, local,
                 resume=resume, progress=progress, max_bytes=max_bytes, pace=pace,
             )  # fmt: skip
 
@@ -307,16 +309,15 @@ class Client(BaseClient):
             min_rate: bytes per second, averaged over ``idle_timeout``.
             timeout: seconds for all of it.
         """
-        check_text(remote, "remote")
+        _check_path(remote, "remote")
+        local = os.fspath(local)
         check_progress(progress)
         check_timeout(idle_timeout, "idle_timeout")
         check_rate(min_rate)
 
         async def upload(operation: Operation) -> Transfer:
             pace = Pace(operation.loop, idle_timeout=idle_timeout, min_rate=min_rate)
-            return await send_file(
-                self._session, operation, os.fspath(local), remote, resume=resume, progress=progress, pace=pace
-            )
+            return await send_file(self._session, operation, local, remote, resume=resume, progress=progress, pace=pace)
 
         return await self._do("upload", upload, timeout, idle_timeout)
 
@@ -336,16 +337,33 @@ class Client(BaseClient):
                 self._session.patience = idle_timeout
                 try:
                     return await work(operation)
-                except ReplyError as error:
-                    if error.code == 421:  # it is closing the connection
+                except BaseException as error:
+                    if not self._goes_on_after(error):
                         self.abort()
                     raise
-                except BaseException:
-                    self.abort()
-                    raise
+
+    def _goes_on_after(self, error: BaseException) -> bool:
+        """Whether the connection is as good as before."""
+        if isinstance(error, ReplyError):
+            return error.code != 421  # it is closing the connection
+        # A file of ours that is not there, or theirs that is too large, before anything was asked of the server.
+        ours = not isinstance(error, AsyncNetError) or isinstance(error, LimitExceeded | StateError)
+        return isinstance(error, Exception) and ours and self._session.between_commands
 
     def _pace(self, operation: Operation) -> Pace:
         return Pace(operation.loop)
+
+
+def _check_path(path: object, name: str = "path") -> str:
+    text = check_text(path, name)
+    if not text:
+        raise ValueError(f"{name} must not be empty")
+    return text
+
+
+def _check_most(max_bytes: int | None) -> None:
+    if max_bytes is not None and max_bytes < 1:
+        raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
 
 
 def _number(text: str) -> int:

@@ -68,6 +68,7 @@ class Session:
         self._protected = False
         self._epsv = True
         self._binary = False
+        self._owed = False
         self.patience: float | None = None
         self.features: dict[str, str] = {}
 
@@ -163,9 +164,15 @@ class Session:
             raise refused(f"{command.partition(' ')[0]} was refused", reply)
         return reply
 
+    @property
+    def between_commands(self) -> bool:
+        """Whether every command has had its last reply: what goes wrong here, goes wrong on our side alone."""
+        return not self._owed
+
     async def _command(self, line: bytes) -> Reply:
         if not self._connection.quiet:
             raise ProtocolError("the server spoke without being asked")
+        self._owed = True
         await self._connection.send(line)
         return await self._reply()
 
@@ -178,6 +185,7 @@ class Session:
             if scope.expired():
                 raise OperationTimeout(f"no reply for {self.patience:g} s") from None
             raise
+        self._owed = reply.code < 200  # RFC 959 section 4.2: another one follows that
         return reply
 
     async def complete(self, operation: Operation) -> None:
