@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,6 +12,7 @@ from asyncnet import ProtocolError
 from asyncnet.nntp.article import Stat
 from asyncnet.nntp.listing import (
     Group,
+    Overview,
     decode,
     format_time,
     lines_of,
@@ -97,6 +100,8 @@ def test_overviews():
     assert found.references == ("<x@y>", "<z@y>")
     assert (found.size, found.lines) == (1234, 17)
     assert dict(found.others) == {"xref": "h misc:5"}
+    assert {found: "once", copy.deepcopy(found): "again"} == {pickle.loads(pickle.dumps(found)): "again"}
+    assert Overview(1, "", "", "", "<a@b>") == Overview(1, "", "", "", "<a@b>")
     assert parse_overviews(b"", 1, 10) == []
 
 

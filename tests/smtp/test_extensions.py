@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 
 import pytest
 
@@ -48,3 +50,9 @@ def test_limits_that_are_none():
 def test_the_keywords_cannot_be_changed():
     with pytest.raises(TypeError):
         parse_extensions(["DSN"]).keywords["X"] = ""
+
+
+def test_they_survive_pickle_and_copies():
+    offered = parse_extensions(["DSN", "SIZE 10", "AUTH PLAIN"])
+    assert pickle.loads(pickle.dumps(offered)) == copy.deepcopy(offered) == offered
+    assert len({offered, copy.copy(offered)}) == 1

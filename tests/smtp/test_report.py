@@ -36,3 +36,4 @@ def test_it_is_frozen_and_survives_a_pickle():
     assert again.reply == REPORT.reply
     assert again.refused["bob@example.org"].code == 550
     assert copy.copy(REPORT) == REPORT
+    assert len({REPORT, copy.copy(REPORT)}) == 1

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from types import MappingProxyType
 
 from ..core.lines import split_lines
+from ..core.read_only import ReadOnly
 from ..errors import ProtocolError
 from .article import Stat
 
@@ -72,7 +72,7 @@ class Overview:
     references: tuple[str, ...] = ()
     size: int | None = None
     lines: int | None = None
-    others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    others: Mapping[str, str] = field(default_factory=lambda: ReadOnly({}), repr=False)
 
 
 def parse_group(text: str, asked: str) -> Group:
@@ -145,7 +145,7 @@ def _overview(line: str, first: int, last: int) -> Overview:
             others[name.strip().lower()] = value.strip()
     return Overview(
         number, decode(fields[1]), decode(fields[2]), fields[3], fields[4], tuple(fields[5].split()),
-        _maybe_number(fields, 6), _maybe_number(fields, 7), MappingProxyType(others),
+        _maybe_number(fields, 6), _maybe_number(fields, 7), ReadOnly(others),
     )  # fmt: skip
 
 

@@ -5,14 +5,12 @@ Source: RFC 5321 section 4.1.1.1 (keywords), RFC 1870 (SIZE), RFC 4954 (AUTH), R
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TypeAlias
+
+from ..core.read_only import ReadOnly
 
 __all__ = ["NO_EXTENSIONS", "Extensions", "parse_extensions"]
-
-_Keywords: TypeAlias = "MappingProxyType[str, str]"
 
 _MAX_DIGITS = 20  # RFC 1870 section 4: a size has at most so many
 
@@ -30,7 +28,7 @@ class Extensions:
         pipelining, eight_bit, utf8, dsn, starttls: whether the server offers them.
     """
 
-    keywords: _Keywords = field(default_factory=lambda: MappingProxyType({}))
+    keywords: Mapping[str, str] = field(default_factory=lambda: ReadOnly({}))
     mechanisms: tuple[str, ...] = ()
     size: int | None = None
     max_recipients: int | None = None
@@ -66,7 +64,7 @@ def parse_extensions(lines: Iterable[str]) -> Extensions:
         keywords[keyword] = parameters.strip()
     limits = _limits(keywords.get("LIMITS", ""))
     return Extensions(
-        keywords=MappingProxyType(keywords),
+        keywords=ReadOnly(keywords),
         mechanisms=tuple(mechanisms),
         size=_number(keywords.get("SIZE", "")),
         max_recipients=limits.get("RCPTMAX"),

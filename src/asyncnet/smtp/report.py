@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.replies import Reply
 from ..errors import ReplyError
@@ -31,7 +31,7 @@ class SendReport:
     """
 
     accepted: tuple[str, ...]
-    refused: Mapping[str, ReplyError]
+    refused: Mapping[str, ReplyError] = field(hash=False)
     message_id: str | None
     reply: Reply
 
