@@ -62,8 +62,7 @@ def listen_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
 
 def drop(writer: asyncio.StreamWriter) -> None:
     """Close a connection now, whatever was written and has not gone out; once more does nothing."""
-    # A transport that closed by itself when its last bytes had gone out cannot be aborted, and one of TLS that was
-    # closed twice cannot even be asked for its socket (Python 3.11): both have forgotten what they stood on.
+    # A transport that closed by itself when its last bytes had gone out has let go of its loop, and says so like this.
     with contextlib.suppress(AttributeError):
         writer.transport.abort()
 
@@ -74,11 +73,9 @@ def reset(writer: asyncio.StreamWriter) -> None:
     Args:
         writer: what the script of a server was given.
     """
-    sock = writer.get_extra_info("socket")
-    if sock is not None:
-        # RFC 9293 section 3.10.5 ABORT; lingering for zero seconds is how the sockets API spells it.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # RFC 9293 section 3.10.5 ABORT; lingering for zero seconds is how the sockets API spells it.
+    with contextlib.suppress(OSError, AttributeError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     drop(writer)
 
 
