@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 import asyncnet
+from asyncnet import testing
 
 TIME_LIMIT = 60.0  # seconds for one test; the marker time_limit changes it
 GRACE = 2.0  # seconds in which threads and sockets that were told to end may still be ending
@@ -186,3 +187,18 @@ def _nothing_left(_process_is_clean: list[str], request: pytest.FixtureRequest) 
     """Orders the two: the process around the loop, the loop around the test."""
     if _is_async(request):
         request.getfixturevalue("_loop_is_clean")
+
+
+# ---- what the tests of several protocols share
+
+
+@pytest.fixture(scope="session")
+def ca() -> testing.CertificateAuthority:
+    """One authority for the whole run."""
+    return testing.CertificateAuthority()
+
+
+@pytest.fixture
+def dialer(ca: testing.CertificateAuthority) -> asyncnet.Dialer:
+    """Trusts that authority."""
+    return asyncnet.Dialer(ssl_context=ca.client_context())

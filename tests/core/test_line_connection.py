@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import pytest
 
 import asyncnet
-from asyncnet import testing
 from asyncnet.core.access import Access
 from asyncnet.core.line_connection import LineConnection
 from asyncnet.core.operation import Operation
@@ -23,11 +22,6 @@ pytestmark = pytest.mark.asyncio
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail(Access):
     tls_port: ClassVar[int] = 995
-
-
-@pytest.fixture(scope="module")
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 import asyncnet
 from asyncnet.core.listen import check_listen, listening_sockets
 from asyncnet.core.operation import Operation
+from tests.core.network import needs_ipv6
 
 pytestmark = pytest.mark.asyncio
 
@@ -26,18 +27,6 @@ def names(sockets: list[socket.socket]) -> list[tuple[str, int]]:
 def close(sockets: list[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,18 @@ async def settled(resolver: Resolver) -> None:
         await asyncio.sleep(0)
 
 
+def held(server: DNSServer, type: str = "A") -> Gate:
+    """Have every query for held.example wait for the gate."""
+    gate = Gate()
+
+    async def answer(query: Query) -> str:
+        await gate.wait()
+        return V4 if type == "A" else "hi"
+
+    server.records["held.example", type] = answer
+    return gate
+
+
 def addresses(*texts: str) -> tuple[IPv4Address | IPv6Address, ...]:
     return tuple(ip_address(text) for text in texts)
 
@@ -592,13 +604,7 @@ async def test_clear_cache_forgets_what_resolve_has_put_in_order(resolver: Resol
 
 
 async def test_a_query_under_way_while_the_cache_is_cleared(resolver: Resolver, server: DNSServer) -> None:
-    gate = Gate()
-
-    async def held(query: Query) -> str:
-        await gate.wait()
-        return V4
-
-    server.records["held.example", "A"] = held
+    gate = held(server)
     first = asyncio.ensure_future(resolver.lookup("held.example"))
     await server.wait_until(lambda: server.count("held.example") == 1)
     resolver.clear_cache()
@@ -656,13 +662,7 @@ async def test_a_thousand_askers_get_an_error_each(resolver: Resolver, server: D
 
 @pytest.mark.parametrize("type", ["A", "TXT"])
 async def test_the_first_asker_may_be_cancelled(resolver: Resolver, server: DNSServer, type: str) -> None:
-    gate = Gate()
-
-    async def held(query: Query) -> str:
-        await gate.wait()
-        return V4 if type == "A" else "hi"
-
-    server.records["held.example", type] = held
+    gate = held(server, type)
     first, second = (asyncio.ensure_future(resolver.lookup("held.example", type)) for _ in range(2))
     await server.wait_until(lambda: server.count("held.example") == 1)
     first.cancel()
@@ -674,13 +674,7 @@ async def test_the_first_asker_may_be_cancelled(resolver: Resolver, server: DNSS
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_is_kept(resolver: Resolver, server: DNSServer) -> None:
-    gate = Gate()
-
-    async def held(query: Query) -> str:
-        await gate.wait()
-        return V4
-
-    server.records["held.example", "A"] = held
+    gate = held(server)
     with pytest.raises(asyncnet.OperationTimeout):
         await resolver.lookup("held.example", timeout=0.05)
     gate.set()
@@ -690,13 +684,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_kept(resolver: Resolv
 
 @pytest.mark.parametrize("type", ["A", "TXT"])
 async def test_a_query_keeps_nothing_of_who_asked(resolver: Resolver, server: DNSServer, type: str) -> None:
-    gate = Gate()
-
-    async def held(query: Query) -> str:
-        await gate.wait()
-        return V4 if type == "A" else "hi"
-
-    server.records["held.example", type] = held
+    gate = held(server, type)
     await resolver.lookup("four.example")  # so that the system's files have been read
 
     async def ask() -> None:

@@ -29,6 +29,15 @@ def names(folder) -> list[str]:
     return sorted(os.listdir(folder))
 
 
+async def cancelled(task: asyncio.Task[object], reached: asyncio.Event) -> None:
+    """Cancel it when it has come so far."""
+    async with asyncio.timeout(20):
+        await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 def ranges(server: testing.HTTPServer) -> list[str | None]:
     return [request.header("Range") for request in server.requests]
 
@@ -338,11 +347,7 @@ async def test_segments_that_are_cancelled_leave_what_they_have(tmp_path):
             http.download(server.url("/f"), tmp_path / "f", segments=4, idle_timeout=0.5, min_rate=None, retries=5,
                           progress=lambda done, total: done > 800_000 and reached.set())
         )  # fmt: skip
-        async with asyncio.timeout(20):
-            await reached.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled(task, reached)
         server.routes["/f"] = whole
         got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN)
         assert got.path.read_bytes() == BODY
@@ -476,10 +481,7 @@ async def test_a_cancelled_download_can_be_gone_on_with(tmp_path):
         task = asyncio.create_task(
             http.download(server.url("/f"), tmp_path / "f", progress=lambda done, total: reached.set())
         )
-        await reached.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled(task, reached)
         server.routes["/f"] = whole
         got = await http.download(server.url("/f"), tmp_path / "f", known_hash=KNOWN)
         assert got.resumed_from > 0

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import random
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image as Pillow
 
 import asyncnet
 from asyncnet import http
 from tests.interop.conftest import free_port, program, running
+from tests.interop.pages import FORMATS, write_pages, write_pictures
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("lighttpd")]
 
@@ -27,7 +26,6 @@ TEXTS = {
     "gb2312": "简体中文网页",
     "iso-8859-7": "Ελληνική σελίδα",
 }
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "ICO", "AVIF", "TIFF")
 
 CONFIG = """
 server.modules = ( "mod_deflate", "mod_redirect", "mod_auth", "mod_authn_file", "mod_openssl", "mod_setenv" )
@@ -58,13 +56,6 @@ $SERVER["socket"] == "127.0.0.1:{tls}" {{
 """
 
 
-def picture(name: str) -> bytes:
-    buffer = io.BytesIO()
-    options = {"sizes": [(48, 32)]} if name == "ICO" else {}
-    Pillow.new("RGB", (48, 32), "navy").save(buffer, name, **options)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def lighttpd(folder, pki) -> Iterator[SimpleNamespace]:
     path = program("lighttpd")
@@ -74,15 +65,11 @@ def lighttpd(folder, pki) -> Iterator[SimpleNamespace]:
     (folder / "cache").mkdir()
     (root / "a.bin").write_bytes(ARCHIVE)
     (root / "slow" / "a.bin").write_bytes(ARCHIVE)
-    for encoding, text in TEXTS.items():
-        html = f"<!doctype html><meta charset={encoding}><title>{text}</title>" + "<p>filler</p>" * 100
-        (root / "packed" / f"{encoding}.html").write_bytes(html.encode(encoding))
+    write_pages(root / "packed", TEXTS)
     (root / "packed" / "page.html").write_text("<title>packed</title>" + "words " * 5000)
     for name in ("basic", "digest", "md5"):
         (root / name / "in.html").write_text("welcome")
-    for name in FORMATS:
-        (root / f"picture.{name.lower()}").write_bytes(picture(name))
-    (root / "picture.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="48" height="32"/>')
+    write_pictures(root)
     (root / "error.png").write_text("<html>sorry")
     (folder / "users").write_text("user:secret\n")
     port, tls = free_port(), free_port()

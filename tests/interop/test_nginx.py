@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import os
 import random
 import subprocess
@@ -14,11 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image as Pillow
 
 import asyncnet
 from asyncnet import http, testing
 from tests.interop.conftest import absent, free_port, program, running
+from tests.interop.pages import FORMATS, write_pages, write_pictures
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.interop("nginx")]
 
@@ -33,7 +32,6 @@ TEXTS = {
     "big5": "繁體中文網頁",
     "iso-8859-2": "Příliš žluťoučký kůň",
 }
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "ICO", "AVIF", "TIFF")
 
 CONFIG = """
 {modules}
@@ -59,13 +57,6 @@ http {{
 """
 
 
-def picture(name: str) -> bytes:
-    buffer = io.BytesIO()
-    options = {"sizes": [(48, 32)]} if name == "ICO" else {}
-    Pillow.new("RGB", (48, 32), "navy").save(buffer, name, **options)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def nginx(folder, pki) -> Iterator[SimpleNamespace]:
     path = program("nginx")
@@ -73,12 +64,8 @@ def nginx(folder, pki) -> Iterator[SimpleNamespace]:
     (folder / "root" / "index.html").write_text(PAGE, encoding="utf-8")
     (folder / "root" / "archive.bin").write_bytes(ARCHIVE)
     (folder / "root" / "texts").mkdir()
-    for encoding, text in TEXTS.items():
-        html = f"<!doctype html><meta charset={encoding}><title>{text}</title>" + "<p>filler</p>" * 100
-        (folder / "root" / "texts" / f"{encoding}.html").write_bytes(html.encode(encoding))
-    for name in FORMATS:
-        (folder / "root" / f"picture.{name.lower()}").write_bytes(picture(name))
-    (folder / "root" / "picture.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="48" height="32"/>')
+    write_pages(folder / "root" / "texts", TEXTS)
+    write_pictures(folder / "root")
     port, tls = free_port(), free_port()
     config = folder / "nginx.conf"
     values = {"folder": folder, "port": port, "tls": tls, "certificate": pki.certificate, "key": pki.key}

@@ -1,22 +1,8 @@
-"""What the tests of NNTP share: an authority, a dialer that trusts it, articles."""
+"""What the tests of NNTP share: articles."""
 
 from __future__ import annotations
 
 import pytest
-
-import asyncnet
-from asyncnet import testing
-
-
-@pytest.fixture(scope="session")
-def ca():
-    return testing.CertificateAuthority()
-
-
-@pytest.fixture
-def dialer(ca):
-    """Trusts the authority of the test servers."""
-    return asyncnet.Dialer(ssl_context=ca.client_context())
 
 
 @pytest.fixture

@@ -17,23 +17,6 @@ def client(server, **options):
     return nntp.Client(server.host, server.port, **options)
 
 
-@pytest.mark.parametrize(
-    "greeting",
-    [
-        b"HTTP/1.1 400 Bad Request", b"20 short", b"2000 long", b"2x0 letters", b" 200 blank", b"200 nul\0", b"",
-        b"\xff\xfe", b"920 out of range", b"+OK pop", b"200-first", b"100 help follows", b"300 more", b"400 no",
-        b"502 no",
-    ],
-)  # fmt: skip
-async def test_a_greeting_that_is_none(greeting):
-    with testing.TCPServer([testing.Send(greeting + b"\r\n"), testing.Stall()]) as server:
-        with pytest.raises((asyncnet.ProtocolError, asyncnet.ReplyError)) as caught:
-            await client(server, timeout=10).open()
-        assert caught.value.phase == "greeting"
-        assert "\n" not in str(caught.value)
-        assert server.received == [b""], "nothing is said to such a server"
-
-
 @pytest.mark.parametrize("at", ["CONNECT", "CAPABILITIES", "GROUP", "OVER", "ARTICLE"])
 @pytest.mark.parametrize("how", ["stall", "drop"])
 async def test_an_end_at_any_command(news, at, how):

@@ -18,22 +18,6 @@ def client(server, **options):
     return pop3.Client(server.host, server.port, **{**LOGIN, **options})
 
 
-@pytest.mark.parametrize(
-    "greeting",
-    [
-        b"HTTP/1.1 400 Bad Request", b"+OKAY", b"OK hello", b"", b" +OK", b"+OK nul\0", b"+OK \r lone", b"\xff\xfe",
-        b"220 smtp", b"+", b"+ bm9uY2U=", b"-ERR go away",
-    ],
-)  # fmt: skip
-async def test_a_greeting_that_is_none(greeting):
-    with testing.TCPServer([testing.Send(greeting + b"\r\n"), testing.Stall()]) as server:
-        with pytest.raises((asyncnet.ProtocolError, asyncnet.ReplyError)) as caught:
-            await client(server, timeout=10).open()
-        assert caught.value.phase == "greeting"
-        assert "\n" not in str(caught.value)
-        assert server.received == [b""], "nothing is said to such a server"
-
-
 async def test_bare_line_feeds_are_understood():
     talk = b"+OK hi\n", b"-ERR no capa\n", b"+OK\n", b"+OK\n", b"+OK 1 9\n", b"+OK\nSubject: x\n\n..a\nb\n.\n", b"+OK\n"
     asked = b"CAPA", b"USER ann", b"PASS hush hush", b"STAT", b"RETR 1", b"QUIT"

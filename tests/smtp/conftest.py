@@ -1,22 +1,10 @@
-"""What the tests of mail share: an authority, and a message."""
+"""What the tests of mail share: a message."""
 
 from __future__ import annotations
 
 import pytest
 
-import asyncnet
-from asyncnet import smtp, testing
-
-
-@pytest.fixture(scope="session")
-def ca():
-    return testing.CertificateAuthority()
-
-
-@pytest.fixture
-def dialer(ca):
-    """Trusts the authority of the test servers."""
-    return asyncnet.Dialer(ssl_context=ca.client_context())
+from asyncnet import smtp
 
 
 @pytest.fixture

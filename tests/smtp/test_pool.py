@@ -10,17 +10,9 @@ import pytest
 import asyncnet
 from asyncnet import smtp
 from asyncnet.testing import Expect, Gate, Send, SMTPServer, Stall, TCPServer, Wait
+from tests.smtp.scripts import EHLO, FLIGHT, OFFER, TAKEN, raw
 
 pytestmark = pytest.mark.asyncio
-
-EHLO = b"EHLO c\r\n"
-FLIGHT = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n"
-OFFER = b"250-test\r\n250 PIPELINING\r\n"
-TAKEN = b"250 ok\r\n250 ok\r\n354 go\r\n"
-
-
-def raw(number):
-    return b"Subject: %d\r\n\r\n" % number
 
 
 def pool_of(server, size=3, **changes):

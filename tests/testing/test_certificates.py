@@ -15,11 +15,6 @@ from asyncnet import testing
 from house import SOURCE
 
 
-@pytest.fixture(scope="module")
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
-
-
 def shake(server_context: ssl.SSLContext, client_context: ssl.SSLContext, name: str) -> str | None:
     with testing.TCPServer(ssl=server_context) as server:
         with socket.create_connection(server.address, timeout=5.0) as plain:

@@ -17,11 +17,6 @@ from asyncnet import testing
 FILES = {"/pub/readme.txt": b"hello\r\n", "/pub/big.bin": bytes(range(256)) * 1000, "/top": b""}
 
 
-@pytest.fixture(scope="module")
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
-
-
 @contextlib.contextmanager
 def connect(server: testing.FTPServer, user: str = "", password: str = "") -> Iterator[ftplib.FTP]:
     client = ftplib.FTP(timeout=5.0)

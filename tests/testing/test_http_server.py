@@ -174,11 +174,6 @@ def test_broken_requests_end_the_connection(data: bytes) -> None:
         assert server.requests == []
 
 
-@pytest.fixture
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
-
-
 def test_https(ca: testing.CertificateAuthority) -> None:
     with testing.HTTPServer({"/": "secret"}, ssl=ca.server_context()) as server:
         assert server.url("/", host="localhost") == f"https://localhost:{server.port}/"

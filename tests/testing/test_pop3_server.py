@@ -15,11 +15,6 @@ ONE = b"Subject: one\r\n\r\n.dot\r\nsecond\r\nthird\r\n"
 TWO = b"Subject: two\r\n\r\ntext\r\n"
 
 
-@pytest.fixture(scope="module")
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
-
-
 Connect = Callable[[testing.POP3Server], poplib.POP3]
 
 

@@ -14,11 +14,6 @@ from asyncnet import testing
 BODY = b"Subject: x\r\n\r\n.dot\r\n..two\r\n"
 
 
-@pytest.fixture(scope="module")
-def ca() -> testing.CertificateAuthority:
-    return testing.CertificateAuthority()
-
-
 class Client:
     """A client that sends what it is told."""
 
