@@ -247,3 +247,26 @@ async def test_nobody_comes_in_between_while_the_turn_is_held():
                     await asyncio.sleep(0)
                 assert not other.done()
             assert await other == b"+c"
+
+
+async def test_who_waits_when_the_client_is_closed_is_told_that():
+    with TCPServer([Expect(b"A\r\nB\r\n"), Stall()]) as server:
+        async with opened(server) as it:
+            first, second = line("A"), line("B")
+            await it.pipeline.send([first, second])
+            waiting = [asyncio.create_task(it.pipeline.wait(each)) for each in (first, second)]
+            await asyncio.sleep(0)
+            it.pipeline.end()
+            it.pipeline.abort()
+            for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+                assert isinstance(outcome, asyncnet.StateError)
+                assert "closed" in str(outcome)
+
+
+async def test_what_was_lost_before_it_was_closed_was_lost():
+    with TCPServer([Stall()]) as server:
+        async with opened(server) as it:
+            it.pipeline.abort()
+            it.pipeline.end()
+            with pytest.raises(asyncnet.ConnectionLost, match="was dropped"):
+                await it.pipeline.ask(line("A"))

@@ -442,3 +442,14 @@ async def test_one_id_is_no_iterable():
                 [outcome async for outcome in session.fetch_many(ID)]
         with pytest.raises(TypeError, match="message_id"):
             await nntp.fetch(server.host, server.port, message_id=7)
+
+
+async def test_commands_that_wait_when_the_client_is_aborted_are_told_that(news):
+    with testing.NNTPServer({"misc.test": news}, stall_at="LIST") as server:
+        session = await client(server).open()
+        waiting = [asyncio.create_task(session.groups()) for _ in range(3)]
+        await server.wait_until(lambda: any(command.startswith("LIST") for command in server.commands))
+        session.abort()
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(outcome, asyncnet.StateError)
+            assert "closed" in str(outcome)

@@ -372,3 +372,21 @@ async def test_spans_are_named_by_command(maildrop):
         names = [span.name for span in trace.spans]
         for name in ("pop3 open", "greeting", "capa", "auth", "pop3 delete", "dele", "pop3 close", "quit"):
             assert name in names
+
+
+async def test_commands_that_wait_when_the_client_is_aborted_are_told_that(maildrop):
+    with testing.POP3Server(maildrop, stall_at="LIST") as server:
+        pop = await client(server).open()
+        waiting = [asyncio.create_task(pop.list()) for _ in range(3)]
+        await server.wait_until(lambda: "LIST" in server.commands)
+        pop.abort()
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(outcome, asyncnet.StateError)
+            assert "pop3 list" in str(outcome)
+            assert "closed" in str(outcome)
+
+
+async def test_a_fetched_message_shows_its_number(maildrop):
+    with testing.POP3Server(maildrop) as server:
+        (message,) = await fetch(server, limit=1)
+        assert repr(message) == f"<Message 5 'number 5', {len(maildrop[4])} bytes>"

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
-from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
+from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError, StateError
 from .line_connection import LineConnection
 from .lines import MAX_BLOCK, LineBuffer
 
@@ -88,6 +88,7 @@ class Pipeline(Generic[StatusT]):
         self._receiving = False
         self._held = 0
         self._broken = False
+        self._ending = False
         self.turn = asyncio.Lock()
 
     # ---- for one command
@@ -143,6 +144,10 @@ class Pipeline(Generic[StatusT]):
                 self._take(exchange)
                 exchange.block = None
 
+    def end(self) -> None:
+        """The client is being closed: who still waits in the end is told that, not that something failed."""
+        self._ending = self._ending or not self._broken
+
     def abort(self) -> None:
         """Drop the connection now; who waits is told."""
         if self._broken:
@@ -155,6 +160,8 @@ class Pipeline(Generic[StatusT]):
     # ---- inside
 
     def _check(self) -> None:
+        if self._broken and self._ending:
+            raise StateError("the client was closed before the answer came")
         if self._broken:
             raise ConnectionLost("the connection was dropped: another command was cancelled, timed out or failed")
 

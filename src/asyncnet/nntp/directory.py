@@ -172,7 +172,7 @@ class Directory(BaseClient):
 
     def _drop(self) -> None:
         if self._session is not None:
-            self._session.abort()
+            self._session.drop()
 
     def _start(self, name: str, timeout: Timeout) -> tuple[Operation, Session]:
         operation = self._begin(name, timeout)

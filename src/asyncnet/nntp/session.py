@@ -223,6 +223,7 @@ class Session:
 
     async def quit(self) -> None:
         """Say QUIT and wait for the answer."""
+        self._pipeline.end()
         await self._pipeline.ask(self.line("QUIT"))
 
     async def close(self) -> None:
@@ -231,6 +232,11 @@ class Session:
 
     def abort(self) -> None:
         """Drop the connection now."""
+        self._pipeline.abort()
+
+    def drop(self) -> None:
+        """The same, because the client is closed."""
+        self._pipeline.end()
         self._pipeline.abort()
 
 

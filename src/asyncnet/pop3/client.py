@@ -258,7 +258,7 @@ class Client(BaseClient):
 
     def _drop(self) -> None:
         if self._session is not None:
-            self._session.abort()
+            self._session.drop()
 
     # ---- inside
 

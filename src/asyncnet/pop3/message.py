@@ -23,6 +23,16 @@ class Message(EmailMessage):
     size: int = 0
     uid: str | None = None
 
+    def __repr__(self) -> str:
+        try:
+            subject = self["Subject"]
+        except Exception:  # headers are parsed when they are looked at, and some cannot be
+            subject = None
+        shown = "without a subject" if subject is None else f"{str(subject)!r:.80}"
+        number = f"{self.number} " if self.number else ""
+        size = f", {self.size:,} bytes" if self.size else ""
+        return f"<Message {number}{shown}{size}>"
+
     @classmethod
     def _parse(cls, data: bytes, item: Item) -> Message:
         message = parse_message(data, cls)

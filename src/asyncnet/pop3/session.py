@@ -248,6 +248,7 @@ class Session:
 
     async def quit(self) -> None:
         """Say QUIT, which carries the deletions out, and wait for the answer."""
+        self._pipeline.end()
         await self.send([command := _line("QUIT")])
         await self.wait("QUIT", command)
 
@@ -257,6 +258,11 @@ class Session:
 
     def abort(self) -> None:
         """Drop the connection now: the server forgets the deletions."""
+        self._pipeline.abort()
+
+    def drop(self) -> None:
+        """The same, because the client is closed."""
+        self._pipeline.end()
         self._pipeline.abort()
 
 
