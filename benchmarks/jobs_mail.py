@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.message import EmailMessage
+from typing import Any
 
 from .job import Job
 
@@ -26,6 +27,20 @@ class MailJob(Job):
         self.serialised = settings.get("kind") == "serialised bytes"
         made = [_message(number) for number in range(self.number("count"))]
         self.messages: list[EmailMessage | bytes] = [bytes(one) if self.serialised else one for one in made]
+
+    async def spread(self, send: Callable[[Any], Awaitable[Any]]) -> None:
+        """Send all messages, so many at once as there may be connections."""
+        import asyncio  # not for contenders without it
+
+        messages = iter(self.messages)
+
+        async def worker() -> None:
+            for message in messages:
+                await send(message)
+
+        self.phase("send")
+        await asyncio.gather(*(worker() for _ in range(self.connections)))
+        self.phase("")
 
 
 def _message(number: int) -> EmailMessage:

@@ -75,22 +75,13 @@ def images(job: ImagesJob) -> None:
 
 
 async def _cancelled(job: CancelJob) -> None:
-    async def one() -> bytes:
-        async with session.get(job.url) as response:
+    async def fetch(url: str) -> bytes:
+        async with session.get(url) as response:
             return await response.read()
 
     before = job.descriptors()
     async with aiohttp.ClientSession() as session:
-        job.phase("cancel")
-        while job.cancelled < job.requests:
-            tasks = [asyncio.ensure_future(one()) for _ in range(100)]
-            for _ in range(job.cancelled // 100 % 20):
-                await asyncio.sleep(0)
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            job.cancelled += sum(isinstance(result, asyncio.CancelledError) for result in results)
-        job.phase("")
+        await job.cancel(fetch)
         job.left = job.descriptors() - before
 
 

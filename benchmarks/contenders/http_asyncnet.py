@@ -81,16 +81,7 @@ def images_all(job: ImagesJob) -> None:
 async def _cancelled(job: CancelJob) -> None:
     before = job.descriptors()
     async with http.Client() as client:
-        job.phase("cancel")
-        while job.cancelled < job.requests:
-            tasks = [asyncio.ensure_future(client.fetch(job.url)) for _ in range(100)]
-            for _ in range(job.cancelled // 100 % 20):
-                await asyncio.sleep(0)
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            job.cancelled += sum(isinstance(result, asyncio.CancelledError) for result in results)
-        job.phase("")
+        await job.cancel(client.fetch)
         job.left = job.descriptors() - before
 
 

@@ -36,16 +36,7 @@ def pool(job: MailJob) -> None:
 
 
 async def _one_shots(job: MailJob) -> None:
-    messages = iter(job.messages)
-
-    async def worker() -> None:
-        for message in messages:
-            assert isinstance(message, EmailMessage)
-            await aiosmtplib.send(message, hostname=job.host, port=job.port)
-
-    job.phase("send")
-    await asyncio.gather(*(worker() for _ in range(job.connections)))
-    job.phase("")
+    await job.spread(lambda message: aiosmtplib.send(message, hostname=job.host, port=job.port))
 
 
 def one_shots(job: MailJob) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from asyncnet import smtp
 
 from ..jobs_mail import MailJob
@@ -24,15 +22,7 @@ def pool(job: MailJob) -> None:
 
 
 async def _one_shots(job: MailJob) -> None:
-    messages = iter(job.messages)
-
-    async def worker() -> None:
-        for message in messages:
-            await smtp.send(message, job.host, job.port)
-
-    job.phase("send")
-    await asyncio.gather(*(worker() for _ in range(job.connections)))
-    job.phase("")
+    await job.spread(lambda message: smtp.send(message, job.host, job.port))
 
 
 def one_shots(job: MailJob) -> None:

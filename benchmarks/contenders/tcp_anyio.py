@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSListener
 
-from ..job import BulkJob, EchoJob, Job, SendJob, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob
+from . import loops
 
 BACKLOG = 4096
 
@@ -22,18 +22,6 @@ async def _connect(job: Job) -> ByteStream:
     if job.client_tls is None:
         return await anyio.connect_tcp(job.host, job.port)
     return await anyio.connect_tcp(job.host, job.port, ssl_context=job.client_tls)
-
-
-async def _talk(stream: ByteStream, talk: Talk) -> None:
-    messages, replies, seconds = talk
-    for message in messages:
-        start = perf_counter()
-        await stream.send(message)
-        reply = await stream.receive()
-        while len(reply) < len(message):
-            reply += await stream.receive()
-        seconds.append(perf_counter() - start)
-        replies.append(reply)
 
 
 async def _client(job: EchoJob) -> None:
@@ -51,7 +39,7 @@ async def _client(job: EchoJob) -> None:
             job.phase(phase)
             async with anyio.create_task_group() as group:
                 for stream, talk in zip(streams, job.talks(phase), strict=True):
-                    group.start_soon(_talk, stream, talk)
+                    group.start_soon(loops.talk, stream.send, stream.receive, talk)
         job.phase("close")
         async with anyio.create_task_group() as group:
             for stream in streams:
@@ -90,25 +78,14 @@ def bulk_server(job: Job) -> None:
 
     async def count(stream: ByteStream) -> None:
         async with stream:
-            total = 0
-            async for chunk in stream:
-                total += len(chunk)
-                if total >= whole:
-                    break
-            await stream.send(total.to_bytes(8, "little"))
+            await stream.send(await loops.count(stream, whole))
 
     _run(job, lambda: _serve(job, count))
 
 
 async def _bulk_client(job: BulkJob) -> None:
     async with await _connect(job) as stream:
-        job.phase("bulk")
-        total = 0
-        chunk = b""
-        async for chunk in stream:
-            total += len(chunk)
-        job.phase("")
-        job.received, job.last = total, chunk
+        await loops.take_all(job, stream)
 
 
 def bulk_client(job: BulkJob) -> None:

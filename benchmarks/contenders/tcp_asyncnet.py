@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 from asyncnet import tcp
 
-from ..job import BulkJob, EchoJob, Job, SendJob, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob
+from . import loops
 
 BACKLOG = 4096
-
-
-async def _talk(stream: tcp.Client, talk: Talk) -> None:
-    messages, replies, seconds = talk
-    for message in messages:
-        start = perf_counter()
-        await stream.send(message)
-        reply = await stream.receive()
-        while len(reply) < len(message):
-            reply += await stream.receive()
-        seconds.append(perf_counter() - start)
-        replies.append(reply)
 
 
 async def _client(job: EchoJob) -> None:
@@ -33,7 +21,8 @@ async def _client(job: EchoJob) -> None:
         streams = await asyncio.gather(*(client.open() for client in clients))
         for phase in ("warm", "echo"):
             job.phase(phase)
-            await asyncio.gather(*(_talk(stream, talk) for stream, talk in zip(streams, job.talks(phase), strict=True)))
+            pairs = zip(streams, job.talks(phase), strict=True)
+            await asyncio.gather(*(loops.talk(stream.send, stream.receive, talk) for stream, talk in pairs))
         job.phase("close")
         await asyncio.gather(*(stream.close() for stream in streams))
         job.phase("")
@@ -62,13 +51,7 @@ def server(job: Job) -> None:
 
 async def _bulk_client(job: BulkJob) -> None:
     async with tcp.Client(job.host, job.port, ssl=job.client_tls) as stream:
-        job.phase("bulk")
-        total = 0
-        chunk = b""
-        async for chunk in stream:
-            total += len(chunk)
-        job.phase("")
-        job.received, job.last = total, chunk
+        await loops.take_all(job, stream)
 
 
 def bulk_client(job: BulkJob) -> None:
@@ -98,12 +81,7 @@ def bulk_server(job: Job) -> None:
     whole = job.number("total")
 
     async def count(stream: tcp.Stream) -> None:
-        total = 0
-        async for chunk in stream:
-            total += len(chunk)
-            if total >= whole:
-                break
-        await stream.send(total.to_bytes(8, "little"))
+        await stream.send(await loops.count(stream, whole))
 
     job.run(_serve(job, count))
 

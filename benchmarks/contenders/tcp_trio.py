@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 import trio
 
-from ..job import BulkJob, EchoJob, Job, SendJob, Talk
+from ..job import BulkJob, EchoJob, Job, SendJob
+from . import loops
 
 BACKLOG = 4096
 
@@ -21,18 +21,6 @@ async def _connect(job: Job) -> Stream:
     stream = await trio.open_ssl_over_tcp_stream(job.host, job.port, ssl_context=job.client_tls)
     await stream.do_handshake()
     return stream
-
-
-async def _talk(stream: Stream, talk: Talk) -> None:
-    messages, replies, seconds = talk
-    for message in messages:
-        start = perf_counter()
-        await stream.send_all(message)
-        reply = bytes(await stream.receive_some())
-        while len(reply) < len(message):
-            reply += await stream.receive_some()
-        seconds.append(perf_counter() - start)
-        replies.append(reply)
 
 
 async def _client(job: EchoJob) -> None:
@@ -50,7 +38,7 @@ async def _client(job: EchoJob) -> None:
             job.phase(phase)
             async with trio.open_nursery() as nursery:
                 for stream, talk in zip(streams, job.talks(phase), strict=True):
-                    nursery.start_soon(_talk, stream, talk)
+                    nursery.start_soon(loops.talk, stream.send_all, stream.receive_some, talk)
         job.phase("close")
         async with trio.open_nursery() as nursery:
             for stream in streams:
@@ -89,26 +77,14 @@ def bulk_server(job: Job) -> None:
 
     async def count(stream: Stream) -> None:
         async with stream:
-            total = 0
-            async for chunk in stream:
-                total += len(chunk)
-                if total >= whole:
-                    break
-            await stream.send_all(total.to_bytes(8, "little"))
+            await stream.send_all(await loops.count(stream, whole))
 
     trio.run(_serve, job, count)
 
 
 async def _bulk_client(job: BulkJob) -> None:
     async with await _connect(job) as stream:
-        job.phase("bulk")
-        total = 0
-        last: bytes | bytearray = b""
-        async for chunk in stream:
-            total += len(chunk)
-            last = chunk
-        job.phase("")
-        job.received, job.last = total, bytes(last)
+        await loops.take_all(job, stream)
 
 
 def bulk_client(job: BulkJob) -> None:

@@ -8,6 +8,7 @@ import anyio
 from anyio.abc import SocketAttribute
 
 from ..job import DatagramJob
+from . import loops
 
 
 def _run(job: DatagramJob, main: Callable[[], Awaitable[None]]) -> None:
@@ -18,16 +19,7 @@ async def _client(job: DatagramJob) -> None:
     async with await anyio.create_connected_udp_socket(job.host, job.port) as udp:
         await udp.send(b"go")
         await udp.receive()
-        count = size = 0
-        data = b""
-        job.phase("receive")
-        async for data in udp:
-            count += 1
-            size += len(data)
-            if count == job.count:
-                break
-        job.phase("")
-        job.datagrams, job.received, job.last = count, size, data
+        await loops.take_each(job, udp)
 
 
 def receive_client(job: DatagramJob) -> None:
@@ -57,13 +49,8 @@ def receive_server(job: DatagramJob) -> None:
 
 
 async def _send(job: DatagramJob) -> None:
-    payloads = job.payloads()
     async with await anyio.create_connected_udp_socket(job.host, job.port) as udp:
-        job.phase("send")
-        for _ in range(job.count // len(payloads)):
-            for payload in payloads:
-                await udp.send(payload)
-        job.phase("")
+        await loops.give_datagrams(job, udp.send)
 
 
 def send(job: DatagramJob) -> None:

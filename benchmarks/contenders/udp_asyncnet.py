@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncnet import udp
 
 from ..job import DatagramJob
+from . import loops
 
 
 async def _many_client(job: DatagramJob) -> None:
@@ -31,16 +32,7 @@ async def _for_client(job: DatagramJob) -> None:
     async with udp.Client(job.host, job.port) as client:
         await client.send(b"go")
         await client.receive()
-        count = size = 0
-        data = b""
-        job.phase("receive")
-        async for data in client:
-            count += 1
-            size += len(data)
-            if count == job.count:
-                break
-        job.phase("")
-        job.datagrams, job.received, job.last = count, size, data
+        await loops.take_each(job, client)
 
 
 def receive_client_for(job: DatagramJob) -> None:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import asyncio_dgram
-from asyncio_dgram.aio import DatagramStream
 
 from ..job import DatagramJob
-
-
-async def _receive(job: DatagramJob, udp: DatagramStream) -> None:
-    await udp.recv()
-    count = size = 0
-    data = b""
-    job.phase("receive")
-    while count < job.count:
-        data, _ = await udp.recv()
-        count += 1
-        size += len(data)
-    job.phase("")
-    job.datagrams, job.received, job.last = count, size, data
-    udp.close()
+from . import loops
 
 
 async def _client(job: DatagramJob) -> None:
     udp = await asyncio_dgram.connect((job.host, job.port))
     await udp.send(b"go")
-    await _receive(job, udp)
+    await loops.take_datagrams(job, udp.recv)
+    udp.close()
 
 
 def receive_client(job: DatagramJob) -> None:
@@ -36,7 +23,8 @@ def receive_client(job: DatagramJob) -> None:
 async def _server(job: DatagramJob) -> None:
     udp = await asyncio_dgram.bind(("127.0.0.1", 0))
     job.ready(udp.sockname[1])
-    await _receive(job, udp)
+    await loops.take_datagrams(job, udp.recv)
+    udp.close()
 
 
 def receive_server(job: DatagramJob) -> None:
@@ -45,13 +33,8 @@ def receive_server(job: DatagramJob) -> None:
 
 
 async def _send(job: DatagramJob) -> None:
-    payloads = job.payloads()
     udp = await asyncio_dgram.connect((job.host, job.port))
-    job.phase("send")
-    for _ in range(job.count // len(payloads)):
-        for payload in payloads:
-            await udp.send(payload)
-    job.phase("")
+    await loops.give_datagrams(job, udp.send)
     udp.close()
 
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import trio
 
 from ..job import DatagramJob
-
-
-async def _receive(job: DatagramJob, udp: trio.socket.SocketType) -> None:
-    await udp.recvfrom(65536)
-    count = size = 0
-    data = b""
-    job.phase("receive")
-    while count < job.count:
-        data, _ = await udp.recvfrom(65536)
-        count += 1
-        size += len(data)
-    job.phase("")
-    job.datagrams, job.received, job.last = count, size, data
+from . import loops
 
 
 async def _connected(job: DatagramJob) -> trio.socket.SocketType:
@@ -29,7 +19,7 @@ async def _connected(job: DatagramJob) -> trio.socket.SocketType:
 async def _client(job: DatagramJob) -> None:
     with await _connected(job) as udp:
         await udp.send(b"go")
-        await _receive(job, udp)
+        await loops.take_datagrams(job, partial(udp.recvfrom, 65536))
 
 
 def receive_client(job: DatagramJob) -> None:
@@ -41,7 +31,7 @@ async def _server(job: DatagramJob) -> None:
     with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as udp:
         await udp.bind(("127.0.0.1", 0))
         job.ready(udp.getsockname()[1])
-        await _receive(job, udp)
+        await loops.take_datagrams(job, partial(udp.recvfrom, 65536))
 
 
 def receive_server(job: DatagramJob) -> None:
@@ -50,13 +40,8 @@ def receive_server(job: DatagramJob) -> None:
 
 
 async def _send(job: DatagramJob) -> None:
-    payloads = job.payloads()
     with await _connected(job) as udp:
-        job.phase("send")
-        for _ in range(job.count // len(payloads)):
-            for payload in payloads:
-                await udp.send(payload)
-        job.phase("")
+        await loops.give_datagrams(job, udp.send)
 
 
 def send(job: DatagramJob) -> None:
