@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl as _ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,9 @@ class TCPServer(StreamServer):
         if script and not isinstance(script[0], Step):
             turn, self._runs = self._runs, self._runs + 1
             steps = script[min(turn, len(script) - 1)]  # type: ignore[assignment]  # its first member is no step
-        for step in steps:
-            await _take(step, reader, writer)
+        with contextlib.suppress(EOFError):  # the script is over; what was written still goes out
+            for step in steps:
+                await _take(step, reader, writer)
 
 
 class _RecordingReader(asyncio.StreamReader):
