@@ -32,7 +32,7 @@ from .auth import Challenge, Digest, parse_challenges
 from .cookies import CookieJar
 from .handshake import ALPN
 from .page import Hop
-from .pool import Pool
+from .pool import Lease, Pool
 from .rates import Rates
 from .redirects import Redirect, follow
 from .request import Request, build_head
@@ -142,16 +142,7 @@ class Journey:
                     answer = await self._exchange(lease.connection, wire_request, request.idle_timeout)
                 self._written = True  # also for what may yet happen to the content
         except BaseException as error:
-            self._written = lease.connection.written
-            operation.maybe_done = self._acted or (unsafe and self._written)
-            if (
-                isinstance(error, ConnectionLost)
-                and lease.reused
-                and is_repeatable(self._method, written=self._written)
-            ):
-                # The server closed an idle connection just as it was used again: no failure of
-                # anybody (RFC 9112 section 9.3.1), so it counts as no retry.
-                self._stale = True
+            self._note_failure(error, lease, unsafe)
             lease.drop()
             raise
         return Response(
@@ -163,6 +154,15 @@ class Journey:
             history=tuple(self._history),
             max_bytes=request.max_bytes,
         )
+
+    def _note_failure(self, error: BaseException, lease: Lease, unsafe: bool) -> None:
+        """Whether the server may have acted on a request that failed, and whether it never got it."""
+        self._written = lease.connection.written
+        self._operation.maybe_done = self._acted or (unsafe and self._written)
+        if isinstance(error, ConnectionLost) and lease.reused and is_repeatable(self._method, written=self._written):
+            # The server closed an idle connection just as it was used again: no failure of
+            # anybody (RFC 9112 section 9.3.1), so it counts as no retry.
+            self._stale = True
 
     def _context(self, dialer: Dialer) -> ssl.SSLContext | None:
         return choose_context(self._request.ssl, dialer.ssl_context, default=True, alpn=ALPN)

@@ -129,54 +129,23 @@ class _FTPSession(Session):
     async def run(self) -> None:
         if (await self.reply("CONNECT", "220 test.invalid ready"))[:1] != "2":
             return
-        free: dict[str, Callable[[str, str], Awaitable[None]]] = {
-            "USER": self._user,
-            "PASS": self._pass,
-            "AUTH": self._auth,
-            "PBSZ": self._protect,
-            "PROT": self._protect,
-            "FEAT": self._feat,
-        }
-        members: dict[str, Callable[[str, str], Awaitable[None]]] = {
-            "CWD": self._cwd,
-            "CDUP": self._cwd,
-            "PASV": self._passive,
-            "EPSV": self._passive,
-            "PORT": self._active,
-            "EPRT": self._active,
-            "REST": self._rest,
-            "LIST": self._list,
-            "NLST": self._list,
-            "MLSD": self._list,
-            "MLST": self._mlst,
-            "SIZE": self._size,
-            "MDTM": self._size,
-            "RETR": self._retr,
-            "STOR": self._stor,
-            "APPE": self._stor,
-            "DELE": self._change,
-            "MKD": self._change,
-            "RMD": self._change,
-            "RNFR": self._change,
-            "RNTO": self._change,
-        }
         while (line := await self.read_line()) is not None:
             verb, _, argument = line.partition(" ")
             verb = verb.upper()
             if verb == "QUIT":
                 await self.reply(line, "221 bye")
                 return
-            if verb in free:
-                await free[verb](line, argument)
+            if verb in _FREE:
+                await _FREE[verb](self, line, argument)
             elif verb in _SIMPLE:
                 usual = _SIMPLE[verb]
                 await self.reply(line, usual.format(folder=self.folder.replace('"', '""')))
-            elif verb not in members or not self._offered(verb):
+            elif verb not in _MEMBERS or not self._offered(verb):
                 await self.reply(line, "500 not known")
             elif not self.logged_in:
                 await self.reply(line, "530 log in first")
             else:
-                await members[verb](line, argument)
+                await _MEMBERS[verb](self, line, argument)
 
     def _offered(self, verb: str) -> bool:
         feature = {"MLSD": "MLST"}.get(verb, verb)
@@ -377,4 +346,41 @@ _SIMPLE = {
     "OPTS": "200 so be it",
     "PWD": '257 "{folder}"',
     "ABOR": "226 nothing to abort",
+}
+
+_Command = Callable[[_FTPSession, str, str], Awaitable[None]]
+
+#: Commands for everybody.
+_FREE: dict[str, _Command] = {
+    "USER": _FTPSession._user,
+    "PASS": _FTPSession._pass,
+    "AUTH": _FTPSession._auth,
+    "PBSZ": _FTPSession._protect,
+    "PROT": _FTPSession._protect,
+    "FEAT": _FTPSession._feat,
+}
+
+#: Commands for those who are logged in.
+_MEMBERS: dict[str, _Command] = {
+    "CWD": _FTPSession._cwd,
+    "CDUP": _FTPSession._cwd,
+    "PASV": _FTPSession._passive,
+    "EPSV": _FTPSession._passive,
+    "PORT": _FTPSession._active,
+    "EPRT": _FTPSession._active,
+    "REST": _FTPSession._rest,
+    "LIST": _FTPSession._list,
+    "NLST": _FTPSession._list,
+    "MLSD": _FTPSession._list,
+    "MLST": _FTPSession._mlst,
+    "SIZE": _FTPSession._size,
+    "MDTM": _FTPSession._size,
+    "RETR": _FTPSession._retr,
+    "STOR": _FTPSession._stor,
+    "APPE": _FTPSession._stor,
+    "DELE": _FTPSession._change,
+    "MKD": _FTPSession._change,
+    "RMD": _FTPSession._change,
+    "RNFR": _FTPSession._change,
+    "RNTO": _FTPSession._change,
 }
