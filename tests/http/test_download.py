@@ -471,6 +471,35 @@ async def test_a_stall_ends_by_the_idle_timeout(tmp_path):
             await http.download(server.url("/f"), tmp_path / "f", timeout=0.2)
 
 
+@pytest.mark.parametrize("tls", [False, True])
+async def test_what_came_before_a_cancellation_is_kept_however_little(tmp_path, tls):
+    authority = testing.CertificateAuthority()
+    dialer = asyncnet.Dialer(ssl_context=authority.client_context())
+    context = authority.server_context() if tls else None
+    with (
+        testing.HTTPServer({"/f": testing.Resource(BODY)}, ssl=context) as server,
+        testing.FaultyLink(*server.address, stall_at=200_000) as link,
+    ):
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{link.port}/f"
+        part = tmp_path / "f.part"
+        turns = 100
+        while not part.exists() or not part.stat().st_size:
+            assert turns < 50_000, "nothing is kept"
+            before = link.bytes_down
+            task = asyncio.create_task(http.download(url, tmp_path / "f", dialer=dialer))
+            await link.wait_until(lambda seen=before: link.bytes_down - seen == 200_000)
+            for _ in range(turns):  # the file is opened, and what has come is taken
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            turns *= 4
+        link.heal()
+        got = await http.download(url, tmp_path / "f", hash=True, dialer=dialer)
+        assert got.sha256 == SHA256
+        assert 100_000 < got.resumed_from < 200_000
+
+
 async def test_a_cancelled_download_can_be_gone_on_with(tmp_path):
     with testing.HTTPServer({"/f": testing.Resource(BODY)}) as server:
         reached = asyncio.Event()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..errors import ConnectionLost, OperationTimeout
 from .direct import Direct
@@ -87,6 +87,11 @@ async def pour_direct(
             pace.moved(taken)
             if taken:
                 moved(taken)
+    except asyncio.CancelledError:
+        count = direct.settle() if most is None else min(direct.settle(), most - came)
+        if count:
+            _write_behind(write, [view[:count]])
+        raise
     finally:
         tap.close()
 
@@ -94,7 +99,7 @@ async def pour_direct(
 async def pour(
     receive: Callable[[], Awaitable[bytes]], write: Callable[[Pieces], object], moved: Callable[[int], object]
 ) -> None:
-    """Write all pieces; those before a failure are written before it is raised.
+    """Write all pieces; those before a failure or a cancellation, too.
 
     Args:
         receive: gives the next piece, ``b""`` at the end.
@@ -102,36 +107,64 @@ async def pour(
         moved: told how many bytes have come, before they are written; may raise.
     """
     writing: asyncio.Future[object] | None = None
+    failure: Exception | None = None
+    batch = _Batch()
     try:
-        async with contextlib.aclosing(_batches(receive)) as batches:
-            async for batch in batches:
-                moved(sum(map(len, batch)))
-                if writing is not None:
-                    await asyncio.shield(writing)
-                writing = start_in_file_thread(write, batch)
-    except (ConnectionLost, OperationTimeout):
+        while not batch.last:
+            try:
+                piece = await receive()
+            except (ConnectionLost, OperationTimeout) as error:
+                failure, piece = error, b""
+            if not batch.add(piece):
+                continue
+            batch.tell(moved)
+            if writing is not None:
+                await asyncio.shield(writing)
+                writing = None
+            if batch.pieces:
+                writing = start_in_file_thread(write, batch.pieces)
+            batch = _Batch(batch.last)
         if writing is not None:
             await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):  # too many bytes, say: what matters now is the cancellation
+            batch.tell(moved)
+            if batch.pieces:
+                _write_behind(write, batch.pieces)
         raise
-    if writing is not None:
-        await asyncio.shield(writing)
+    if failure is not None:
+        raise failure
 
 
-async def _batches(receive: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[list[bytes], None]:
-    batch: list[bytes] = []
-    size = 0
-    clock = asyncio.get_running_loop().time
-    until = clock() + _KEEP
-    try:
-        while piece := await receive():
-            batch.append(piece)
-            size += len(piece)
-            if size >= _BATCH or clock() > until:
-                yield batch
-                batch, size, until = [], 0, clock() + _KEEP
-    except (ConnectionLost, OperationTimeout) as error:
-        if batch:
-            yield batch
-        raise error
-    if batch:
-        yield batch
+class _Batch:
+    """Pieces that are written in one go."""
+
+    __slots__ = ("_told", "_until", "last", "pieces", "size")
+
+    def __init__(self, last: bool = False) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.last = last
+        self._told = False
+        self._until = asyncio.get_running_loop().time() + _KEEP
+
+    def add(self, piece: bytes) -> bool:
+        """Take a piece, an empty one at the end; whether it is time to write."""
+        if piece:
+            self.pieces.append(piece)
+            self.size += len(piece)
+            return self.size >= _BATCH or asyncio.get_running_loop().time() > self._until
+        self.last = True
+        return True
+
+    def tell(self, moved: Callable[[int], object]) -> None:
+        """Tell how many bytes these are, once."""
+        if self.pieces and not self._told:
+            self._told = True
+            moved(self.size)
+
+
+def _write_behind(write: Callable[[Pieces], object], pieces: Pieces) -> None:
+    """Write what a cancelled one has received, without waiting for it: the next try goes on behind that."""
+    writing = start_in_file_thread(write, pieces)
+    writing.add_done_callback(lambda done: done.cancelled() or done.exception())
