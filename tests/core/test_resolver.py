@@ -357,12 +357,26 @@ async def test_bad_names_are_refused_before_any_query(resolver: Resolver, server
     assert server.queries == []
 
 
-@pytest.mark.parametrize("bad", [None, 7, b"web.example"])
+@pytest.mark.parametrize("bad", [None, 7, b"web.example", ["web.example"], {}])
 async def test_names_are_text(resolver: Resolver, bad: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="host must be a str"):
         await resolver.resolve(bad)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="name must be a str"):
         await resolver.lookup(bad)
+
+
+@pytest.mark.parametrize("bad", [0, True, "AF_INET", [], socket.AF_UNIX])
+async def test_families_are_two(resolver: Resolver, server: DNSServer, bad: Any) -> None:
+    with pytest.raises(ValueError, match="family must be"):
+        await resolver.resolve("web.example", bad)
+    assert server.queries == []
+
+
+@pytest.mark.parametrize("bad", [None, 7, "web.example"])
+async def test_many_names_are_an_iterable(resolver: Resolver, bad: Any) -> None:
+    with pytest.raises(TypeError, match="names must be an iterable"):
+        async for _ in resolver.lookup_many(bad):
+            pass
 
 
 # ---- time
@@ -955,10 +969,14 @@ def _is_socket(fd: str) -> bool:
         ({"config_file": 7}, TypeError),
         ({"config_file": "a\0b"}, ValueError),
         ({"hosts_file": b"/etc/hosts"}, TypeError),
+        ({"nameservers": 5353}, TypeError),
+        ({"search": 5}, TypeError),
+        ({"dialer": "socks5://127.0.0.1"}, TypeError),
     ],
 )
 async def test_options_are_checked_at_once(options: dict[str, Any], error: type[Exception]) -> None:
-    with pytest.raises(error):
+    (name,) = options
+    with pytest.raises(error, match=name.removesuffix("s")):  # the words say which one
         Resolver(**options)
 
 

@@ -135,6 +135,11 @@ def test_what_is_exported_is_not_kept():
     assert trace.operations == [two]
 
 
+def test_only_what_can_be_called_can_export():
+    with pytest.raises(TypeError, match="export must be callable"):
+        asyncnet.trace("otel")
+
+
 def test_an_exporting_trace_never_fills_up():
     names: list[str] = []
     trace = asyncnet.Trace(export=lambda _, operation: names.extend(span.name for span in operation.walk()))

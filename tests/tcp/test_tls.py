@@ -276,3 +276,25 @@ async def test_what_follows_the_end_is_not_kept(server_context: ssl.SSLContext, 
             while not kept:
                 await asyncio.sleep(0)
     assert kept[0] <= 262_144  # what came together with the end
+
+
+async def test_a_context_of_the_other_side_is_refused_before_any_io(
+    server_context: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
+    async def nobody(stream: asyncnet.tcp.Stream) -> None:
+        raise AssertionError("nobody comes")
+
+    with pytest.raises(ValueError, match="this is the server"):
+        asyncnet.tcp.Server(nobody, ssl=trust)
+    with pytest.raises(ValueError, match="this is the client"):
+        asyncnet.tcp.Client("localhost", 1, ssl=server_context)
+    async with asyncnet.tcp.Server(nobody, ssl=server_context) as server:
+        with pytest.raises(ValueError, match="this is the server"):
+            server.reload_tls(trust)
+    with testing.TCPServer() as peer:
+        async with asyncnet.tcp.Client(peer.host, peer.port) as stream:
+            with pytest.raises(ValueError, match="this is the client"):
+                await stream.start_tls(server_context)
+            with pytest.raises(ValueError, match="this is the server"):
+                await stream.start_tls(trust, server_side=True)
+            assert not stream.closed

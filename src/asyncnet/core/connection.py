@@ -209,7 +209,7 @@ class Connection(BaseClient):
             raise self._misused("the stream speaks TLS already", "start_tls")
         if server_side and ssl is None:
             raise ValueError("a TLS server needs an ssl.SSLContext with its certificate")
-        check_tls(ssl, server_hostname)
+        check_tls(ssl, server_hostname, server_side=server_side)
         context = choose_context(ssl, self._context, default=True)
         assert context is not None
         name = None if server_side else server_hostname or self._dialled

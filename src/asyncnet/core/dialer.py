@@ -30,7 +30,7 @@ from .proxy import Proxy, open_tunnel, parse_proxy
 from .resolver import Resolver, default_resolver
 from .stream import Stream
 from .target import LocalAddress, check_local_address, check_target
-from .tls import check_tls, choose_context
+from .tls import check_side, check_tls, choose_context
 
 __all__ = ["Allow", "Dialer", "current_dialer", "use"]
 
@@ -91,9 +91,14 @@ class Dialer:
             raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
         if ssl_context is not None and not isinstance(ssl_context, _ssl.SSLContext):
             raise TypeError("ssl_context must be an ssl.SSLContext or None")
+        if ssl_context is not None:
+            check_side(ssl_context, "ssl_context", server_side=False)
         self.resolver = resolver
         self.allow = allow
-        self.hosts = {_key(check_host(name)): check_host(to) for name, to in (hosts or {}).items()}
+        self.hosts = {
+            _key(check_host(name, "a name in hosts")): check_host(to, "the host that a name in hosts stands for")
+            for name, to in (hosts or {}).items()
+        }
         self.proxy: Proxy | None = None if proxy is None else parse_proxy(proxy)
         if self.proxy is not None and self.proxy.scheme == "socks5h" and allow is not None:
             raise ValueError("socks5h leaves names to the proxy, so allow= could not judge them: use socks5")

@@ -50,7 +50,7 @@ def check_nameservers(nameservers: Iterable[str] | None) -> tuple[Nameserver, ..
     """
     if nameservers is None:
         return None
-    if isinstance(nameservers, str | bytes):
+    if isinstance(nameservers, str | bytes) or not isinstance(nameservers, Iterable):
         raise TypeError("nameservers must be a list of strings, such as ['192.0.2.1:53']")
     checked = tuple(_parse(text) for text in nameservers)
     if not checked:

@@ -149,7 +149,10 @@ def parse_proxy(text: object) -> Proxy:
     """Read ``http://``, ``socks5://`` or ``socks5h://`` with optional ``user:password@``."""
     if not isinstance(text, str):
         raise TypeError(f"proxy must be a URL or None, not {type(text).__name__}")
-    url = parse_url(text, _PORTS)
+    try:
+        url = parse_url(text, _PORTS)
+    except ValueError as error:
+        raise ValueError(f"proxy: {error}") from None
     if url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError("proxy must be scheme://host:port without a path")
     for secret in (url.username, url.password):

@@ -51,6 +51,7 @@ _SYSTEM_CONFIG = "/etc/resolv.conf"
 _ORDER_TTL = 10.0  # seconds: the order of addresses depends on the routes, which change unseen
 _LOCALS = 1_000  # addresses and names below localhost, whose order is remembered
 _MAX_ORDERED = 64  # addresses that are put in order; what a hostile answer has more stays as it came
+_TWO_FAMILIES = "family must be socket.AF_INET, socket.AF_INET6 or None"
 _TYPES: dict[int, str] = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
 
@@ -112,6 +113,8 @@ class Resolver(BaseClient):
             nameservers=nameservers, search=search, ndots=ndots, hosts_file=hosts_file, config_file=config_file,
             cache_size=cache_size, max_ttl=max_ttl, negative_ttl=negative_ttl, stale_for=stale_for,
         )  # fmt: skip
+        if dialer is not None and not hasattr(dialer, "dial_stream"):
+            raise TypeError(f"dialer must be a Dialer or None, not {type(dialer).__name__}")
         self._dialer = dialer
         # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
         self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._options.cache_size)
@@ -195,7 +198,11 @@ class Resolver(BaseClient):
             ValueError: no host can be called that.
         """
         now = time.monotonic()
-        known = self._ordered.get((host, family), now)
+        try:
+            known = self._ordered.get((host, family), now)
+        except TypeError:  # no key, so neither a host nor a family
+            check_host(host)
+            raise ValueError(_TWO_FAMILIES) from None
         if known is not None and self._files is not None and now < self._files.due and self._is_unwatched():
             self._ordered_hits += 1
             return known.value
@@ -205,7 +212,7 @@ class Resolver(BaseClient):
             return known.value
         name = check_host(host)
         if family is not None and family not in _TYPES:
-            raise ValueError("family must be socket.AF_INET, socket.AF_INET6 or None")
+            raise ValueError(_TWO_FAMILIES)
         types = ("A", "AAAA") if family is None else (_TYPES[family],)
         async with self._begin("resolve", None, peer=host) as operation:
             self._limit(operation, timeout)
@@ -302,8 +309,8 @@ class Resolver(BaseClient):
         """
         type = check_type(type)
         self._begin("lookup_many", timeout)  # refused at once if it is not open
-        if isinstance(names, str | bytes):
-            raise TypeError("names must be an iterable of names, not one of them")
+        if isinstance(names, str | bytes) or not isinstance(names, Iterable | AsyncIterable):
+            raise TypeError(f"names must be an iterable of names, not {names.__class__.__name__}")
         work = partial(self.lookup, type=type, timeout=timeout)
         async with aclosing(fan_out(names, work, concurrency=concurrency)) as outcomes:
             async for outcome in outcomes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -88,7 +88,7 @@ def system_hosts_file() -> str:
 def _check_search(search: Sequence[str] | None) -> tuple[str, ...] | None:
     if search is None:
         return None
-    if isinstance(search, str | bytes):
+    if isinstance(search, str | bytes) or not isinstance(search, Iterable):
         raise TypeError("search must be a list of domains")
     return tuple(check_host(domain, "search").strip(".") for domain in search)
 
@@ -115,7 +115,7 @@ def _check_hosts_file(hosts_file: str | os.PathLike[str] | bool | None) -> str |
 
 
 def _check_path(path: str | os.PathLike[str], name: str) -> str:
-    text = os.fspath(path)
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str or a path, not {type(text).__name__}")
     if "\0" in text:

@@ -28,6 +28,7 @@ from .operation import Operation, check_timeout
 from .poller import current_poller
 from .sockets import keep_alive
 from .stream import Stream
+from .tls import check_side
 
 __all__ = ["Handler", "ServerStats", "StreamServer"]
 
@@ -93,6 +94,8 @@ class StreamServer(BaseClient):
             raise TypeError("handler must be an async function that takes a stream")
         if ssl is not None and not isinstance(ssl, _ssl.SSLContext):
             raise TypeError("a server's ssl must be an ssl.SSLContext with its certificate, or None")
+        if ssl is not None:
+            check_side(ssl, "ssl", server_side=True)
         for name, limit in (("max_connections", max_connections), ("max_per_peer", max_per_peer), ("backlog", backlog)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be at least 1, not {limit}")
@@ -213,6 +216,7 @@ class StreamServer(BaseClient):
         """Use another context for the connections from now on; those that are open stay as they are."""
         if not isinstance(context, _ssl.SSLContext):
             raise TypeError(f"context must be an ssl.SSLContext, not {type(context).__name__}")
+        check_side(context, "context", server_side=True)
         if self._context is None:
             raise self._misused("the server was not made with ssl=", "reload_tls")
         self._context = context

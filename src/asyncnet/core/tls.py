@@ -17,7 +17,8 @@ from .address import check_host
 from .certificate import Certificate, explain_refusal
 
 __all__ = [
-    "TLSLayer", "broken_handshake", "broken_record", "check_tls", "choose_context", "client_context", "explain_tls",
+    "TLSLayer", "broken_handshake", "broken_record", "check_side", "check_tls", "choose_context", "client_context",
+    "explain_tls",
 ]  # fmt: skip
 
 _RECORD = 16_384  # bytes: the most one TLS record holds (RFC 8446 section 5.1)
@@ -44,12 +45,28 @@ def client_context(*alpn: str) -> _ssl.SSLContext:
     return context
 
 
-def check_tls(ssl: object, server_hostname: object = None) -> None:
+def check_tls(ssl: object, server_hostname: object = None, *, server_side: bool = False) -> None:
     """Raise `TypeError` or `ValueError` for what cannot be used, before any I/O."""
-    if not (ssl is None or isinstance(ssl, bool | _ssl.SSLContext)):
-        raise TypeError(f"ssl must be a bool, an ssl.SSLContext or None, not {type(ssl).__name__}")
+    _check_kind(ssl)
+    if isinstance(ssl, _ssl.SSLContext):
+        check_side(ssl, "ssl", server_side=server_side)
     if server_hostname is not None:
         check_host(server_hostname, "server_hostname")
+
+
+def _check_kind(ssl: object) -> None:
+    if not (ssl is None or isinstance(ssl, bool | _ssl.SSLContext)):
+        raise TypeError(f"ssl must be a bool, an ssl.SSLContext or None, not {type(ssl).__name__}")
+
+
+def check_side(context: _ssl.SSLContext, name: str, *, server_side: bool) -> None:
+    """Raise `ValueError` for a context that was made for the other end of a connection."""
+    wrong = _ssl.PROTOCOL_TLS_CLIENT if server_side else _ssl.PROTOCOL_TLS_SERVER
+    if context.protocol == wrong:
+        this, other = ("server", "client") if server_side else ("client", "server")
+        raise ValueError(
+            f"{name} is a {other}'s context, and this is the {this}: make it of PROTOCOL_TLS_{this.upper()}"
+        )
 
 
 def choose_context(
@@ -68,7 +85,7 @@ def choose_context(
         alpn: what the protocol offers in the handshake; the context of a caller or a
             dialer has its own, which only its owner may change.
     """
-    check_tls(ssl)
+    _check_kind(ssl)
     if isinstance(ssl, _ssl.SSLContext):
         return ssl
     if default if ssl is None else ssl:

@@ -158,6 +158,8 @@ def trace(export: Callable[[Trace, Span], object] | None = None) -> Trace:
         print(trace)
         ```
     """
+    if export is not None and not callable(export):
+        raise TypeError(f"export must be callable as export(trace, operation) or None, not {type(export).__name__}")
     return Trace(export)
 
 
