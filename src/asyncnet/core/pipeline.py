@@ -17,9 +17,11 @@ from ..errors import AsyncNetError, ConnectionLost, LimitExceeded, ProtocolError
 from .line_connection import LineConnection
 from .lines import MAX_BLOCK, LineBuffer
 
-__all__ = ["Exchange", "Pipeline"]
+__all__ = ["Exchange", "Pipeline", "PipelinedSession"]
 
 StatusT = TypeVar("StatusT")
+InputT = TypeVar("InputT")
+ResultT = TypeVar("ResultT")
 
 MAX_HELD = 64 << 20  # bytes of answers that were received before anyone took them
 
@@ -208,3 +210,45 @@ class Pipeline(Generic[StatusT]):
         """Refuse to go on behind words that belong to no command: they would be taken for its answer."""
         line = (await self._connection.line())[:80].decode("latin-1")
         raise ProtocolError(f"the server said what it was not asked for: {line!r}")
+
+
+class PipelinedSession(Generic[StatusT]):
+    """A session whose commands go through a pipeline; a subclass says how it opens, asks and quits."""
+
+    def __init__(self, connection: LineConnection, lost: Callable[[], None]) -> None:
+        self._connection = connection
+        self._pipeline: Pipeline[StatusT] = Pipeline(connection, lost)
+
+    def trust(self, parse: Callable[[InputT], ResultT], said: InputT) -> ResultT:
+        """Parse what the server said; one that talks nonsense is left."""
+        try:
+            return parse(said)
+        except (LimitExceeded, ProtocolError):
+            self.abort()
+            raise
+
+    def discard(self, commands: Collection[Exchange[StatusT]]) -> None:
+        """Nobody wants these answers any more."""
+        self._pipeline.discard(commands)
+
+    async def quit(self) -> None:
+        """Say QUIT and wait for the answer."""
+        raise NotImplementedError
+
+    async def part(self) -> None:
+        """Say QUIT, then end the connection."""
+        await self.quit()
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._connection.close()
+
+    def abort(self) -> None:
+        """Drop the connection now: the server forgets what waits for a QUIT."""
+        self._pipeline.abort()
+
+    def drop(self) -> None:
+        """The same, because the client is closed."""
+        self._pipeline.end()
+        self._pipeline.abort()

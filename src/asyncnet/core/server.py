@@ -13,7 +13,6 @@ import contextvars
 import errno
 import logging
 import os
-import signal
 import socket
 import ssl as _ssl
 from collections.abc import Awaitable, Callable
@@ -26,6 +25,7 @@ from .client import BaseClient
 from .listen import cannot_listen, check_listen, listening_sockets
 from .operation import Operation, check_timeout
 from .poller import current_poller
+from .serving import serve_until
 from .sockets import keep_alive
 from .stream import Stream
 from .tls import check_side
@@ -194,23 +194,7 @@ class StreamServer(BaseClient):
         """
         if self._ended is None:
             raise self._misused("the server was never opened", "serve_forever")
-        loop = asyncio.get_running_loop()
-        stop = loop.create_future()
-
-        def on_signal() -> None:
-            if not stop.done():
-                stop.set_result(None)
-
-        numbers = (signal.SIGINT, signal.SIGTERM) if signals else ()
-        for number in numbers:
-            loop.add_signal_handler(number, on_signal)
-        try:
-            await asyncio.wait([self._ended, stop], return_when=asyncio.FIRST_COMPLETED)
-            if stop.done():
-                await self.close()
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
+        await serve_until(self._ended, self.close, signals=signals)
 
     def reload_tls(self, context: _ssl.SSLContext) -> None:
         """Use another context for the connections from now on; those that are open stay as they are."""

@@ -167,8 +167,7 @@ class Directory(BaseClient):
 
     async def _goodbye(self) -> None:
         assert self._session is not None
-        await self._session.quit()
-        await self._session.close()
+        await self._session.part()
 
     def _drop(self) -> None:
         if self._session is not None:

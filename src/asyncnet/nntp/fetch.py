@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ssl as _ssl
 
 from ..core.access import Token
+from ..core.client import part
 from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation
 from ..core.target import LocalAddress
-from ..errors import AsyncNetError
 from .arguments import check_article, check_limit
 from .article import Article
 from .client import MAX_BYTES
@@ -18,8 +16,6 @@ from .listing import parse_stat
 from .session import Options, Session
 
 __all__ = ["fetch"]
-
-_PARTING = 1.0  # seconds: how long the article waits for the server's goodbye
 
 
 async def fetch(
@@ -86,16 +82,7 @@ async def fetch(
             command = session.block({220}, "ARTICLE", word, max_bytes=max_bytes)
             reply = await session.ask(operation, "ARTICLE", command, {220})
             stat = session.trust(lambda text: parse_stat(text, message_id), reply.text)
-            await _part(operation, session)
+            await part(operation, session.part)
         finally:
             session.abort()
     return Article(None, stat.message_id, command.block or b"")
-
-
-async def _part(operation: Operation, session: Session) -> None:
-    """End the session politely, in a fraction of what time is left: the article is here, that alone counts."""
-    patience = _PARTING if operation.remaining is None else min(_PARTING, operation.remaining / 2)
-    with contextlib.suppress(TimeoutError, AsyncNetError):
-        async with asyncio.timeout(patience):
-            await session.quit()
-            await session.close()

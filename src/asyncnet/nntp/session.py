@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias
 
 from ..core.access import Access
 from ..core.line_connection import LineConnection
 from ..core.lines import MAX_BLOCK, dot_stuff, format_command
 from ..core.operation import Operation
-from ..core.pipeline import Exchange, Pipeline
+from ..core.pipeline import Exchange, PipelinedSession
 from ..core.replies import Reply, ReplyParser
 from ..core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
-from ..errors import AuthenticationError, LimitExceeded, ProtocolError, ReplyError, TLSError
+from ..errors import AuthenticationError, ProtocolError, ReplyError, TLSError
 from .listing import parse_capabilities
 
 __all__ = ["MAX_CAPABILITIES", "Command", "Options", "Session"]
@@ -26,8 +26,6 @@ MAX_CAPABILITIES = 65_536  # bytes
 _MAX_LINE = 1 << 20  # bytes: of overviews; a status line is short
 
 Command: TypeAlias = Exchange[Reply]
-InputT = TypeVar("InputT")
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class Options(Access):
     alpn: ClassVar[tuple[str, ...]] = ("nntp",)
 
 
-class Session:
+class Session(PipelinedSession[Reply]):
     """A connection in reader mode, logged in, and what is asked over it.
 
     Attributes:
@@ -47,9 +45,8 @@ class Session:
     """
 
     def __init__(self, options: Options, lost: Callable[[], None]) -> None:
+        super().__init__(LineConnection("nntp", options, max_line=_MAX_LINE), lost)
         self._options = options
-        self._connection = LineConnection("nntp", options, max_line=_MAX_LINE)
-        self._pipeline: Pipeline[Reply] = Pipeline(self._connection, lost)
         self._replies = ReplyParser("none")
         self.capabilities: dict[str, tuple[str, ...]] = {}
         self.posting = False
@@ -189,14 +186,6 @@ class Session:
         self.abort()
         raise ProtocolError(f"{reply.code} is no answer to {name}")
 
-    def trust(self, parse: Callable[[InputT], ResultT], said: InputT) -> ResultT:
-        """Parse what the server said; one that talks nonsense is left."""
-        try:
-            return parse(said)
-        except (LimitExceeded, ProtocolError):
-            self.abort()
-            raise
-
     async def post(self, operation: Operation, article: bytes) -> Reply:
         """Post an article; nobody's command may come between the two steps (RFC 3977 section 6.3.1)."""
         pipeline = self._pipeline
@@ -217,27 +206,10 @@ class Session:
                 operation.maybe_done = False
                 return reply
 
-    def discard(self, commands: Collection[Command]) -> None:
-        """Nobody wants these answers any more."""
-        self._pipeline.discard(commands)
-
     async def quit(self) -> None:
         """Say QUIT and wait for the answer."""
         self._pipeline.end()
         await self._pipeline.ask(self.line("QUIT"))
-
-    async def close(self) -> None:
-        """End the connection."""
-        await self._connection.close()
-
-    def abort(self) -> None:
-        """Drop the connection now."""
-        self._pipeline.abort()
-
-    def drop(self) -> None:
-        """The same, because the client is closed."""
-        self._pipeline.end()
-        self._pipeline.abort()
 
 
 def _format(words: tuple[str, ...]) -> bytes:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ssl as _ssl
 
 from ..core.access import Token
+from ..core.client import part
 from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation
 from ..core.target import LocalAddress
-from ..errors import AsyncNetError, LimitExceeded
+from ..errors import LimitExceeded
 from .client import MAX_BYTES, check_count, check_limit
 from .message import Message
 from .retrieval import Retrieval
 from .session import Options, Session
 
 __all__ = ["fetch"]
-
-_PARTING = 1.0  # seconds: how long the messages wait for the server's goodbye
 
 
 async def fetch(
@@ -96,16 +93,7 @@ async def fetch(
                     if held > max_bytes:
                         raise LimitExceeded(f"the messages have more than max_bytes={max_bytes:,} bytes")
                     messages.append(Message._parse(data, item))
-            await _part(operation, session)
+            await part(operation, session.part)
         finally:
             session.abort()
     return messages
-
-
-async def _part(operation: Operation, session: Session) -> None:
-    """End the session politely, in a fraction of what time is left: the messages are here, that alone counts."""
-    patience = _PARTING if operation.remaining is None else min(_PARTING, operation.remaining / 2)
-    with contextlib.suppress(TimeoutError, AsyncNetError):
-        async with asyncio.timeout(patience):
-            await session.quit()
-            await session.close()

@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias
 
 from ..core.access import Access
 from ..core.line_connection import LineConnection
 from ..core.lines import MAX_BLOCK, format_command
 from ..core.operation import Operation
-from ..core.pipeline import Exchange, Pipeline
+from ..core.pipeline import Exchange, PipelinedSession
 from ..core.sasl import Login, Mechanism, choose_mechanisms, decode_challenge, encode_answer, redact
-from ..errors import AuthenticationError, LimitExceeded, ProtocolError, ReplyError, TLSError
+from ..errors import AuthenticationError, ProtocolError, ReplyError, TLSError
 from .status import Item, Status, parse_capabilities, parse_sizes, parse_status, parse_uids
 
 __all__ = ["Command", "Options", "Session"]
@@ -29,9 +29,6 @@ _MAX_CAPABILITIES = 65_536  # bytes
 _NOT_NOW = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM"})
 
 Command: TypeAlias = Exchange[Status]
-
-InputT = TypeVar("InputT")
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ def _is_ok(status: Status) -> bool:
     return status.ok
 
 
-class Session:
+class Session(PipelinedSession[Status]):
     """A connection that is logged in, and what is asked over it.
 
     Attributes:
@@ -81,9 +78,8 @@ class Session:
     block = staticmethod(_block)
 
     def __init__(self, options: Options, lost: Callable[[], None]) -> None:
+        super().__init__(LineConnection("pop3", options), lost)
         self._options = options
-        self._connection = LineConnection("pop3", options)
-        self._pipeline: Pipeline[Status] = Pipeline(self._connection, lost)
         self.capabilities: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -234,36 +230,11 @@ class Session:
         names = self.trust(parse_uids, uids.block or b"")
         return [Item(number, found[number], names.get(number)) for number in sorted(found)]
 
-    def trust(self, parse: Callable[[InputT], ResultT], said: InputT) -> ResultT:
-        """Parse what the server said; one that talks nonsense is left."""
-        try:
-            return parse(said)
-        except (LimitExceeded, ProtocolError):
-            self.abort()
-            raise
-
-    def discard(self, commands: Collection[Command]) -> None:
-        """Nobody wants these answers any more."""
-        self._pipeline.discard(commands)
-
     async def quit(self) -> None:
         """Say QUIT, which carries the deletions out, and wait for the answer."""
         self._pipeline.end()
         await self.send([command := _line("QUIT")])
         await self.wait("QUIT", command)
-
-    async def close(self) -> None:
-        """End the connection."""
-        await self._connection.close()
-
-    def abort(self) -> None:
-        """Drop the connection now: the server forgets the deletions."""
-        self._pipeline.abort()
-
-    def drop(self) -> None:
-        """The same, because the client is closed."""
-        self._pipeline.end()
-        self._pipeline.abort()
 
 
 def _refused(what: str, status: Status) -> ReplyError:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ssl as _ssl
 from collections.abc import Iterable
 
-from ..core.client import BaseClient
+from ..core.client import BaseClient, part
 from ..core.dialer import Dialer
 from ..core.operation import DEFAULT_TIMEOUT, Operation, Timeout
 from ..core.target import LocalAddress
-from ..errors import AsyncNetError, ConnectionLost
+from ..errors import ConnectionLost
 from .envelope import DSN
 from .extensions import NO_EXTENSIONS, Extensions
 from .lanes import Lanes
@@ -22,8 +20,6 @@ from .report import SendReport
 from .session import Session
 
 __all__ = ["Client", "send"]
-
-_PARTING = 1.0  # seconds: how long a sent message waits for the server's goodbye
 
 
 class Client(BaseClient):
@@ -219,15 +215,7 @@ async def send(
                 return quitting[0]
 
             report = await session.carry(operation, mail, next_flight=goodbye)
-            await _part(operation, session, bool(quitting))
+            await part(operation, session.part if quitting else session.quit)
         finally:
             session.abort()
     return report
-
-
-async def _part(operation: Operation, session: Session, quitting: bool) -> None:
-    """End the connection politely, in a fraction of what time is left: the message is sent, that alone counts."""
-    patience = _PARTING if operation.remaining is None else min(_PARTING, operation.remaining / 2)
-    with contextlib.suppress(TimeoutError, AsyncNetError):
-        async with asyncio.timeout(patience):
-            await (session.part() if quitting else session.quit())

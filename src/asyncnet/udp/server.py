@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from ..core.address import Endpoint, check_host, check_port, parse_literal
 from ..core.listen import check_listen
 from ..core.operation import Operation, Timeout, check_timeout
+from ..core.serving import serve_until
 from ..errors import AsyncNetError, ConnectError
 from .channel import QUEUE, QUEUE_BYTES, RECEIVE_BUFFER, Channel, check_count
 from .datagram import Buffer, Datagram, Stats, check_data
@@ -181,23 +181,7 @@ class Server(Channel[Datagram]):
         """
         if self._ended is None:
             raise self._unusable("serve_forever")
-        loop = asyncio.get_running_loop()
-        stop = loop.create_future()
-
-        def on_signal() -> None:
-            if not stop.done():
-                stop.set_result(None)
-
-        numbers = (signal.SIGINT, signal.SIGTERM) if signals else ()
-        for number in numbers:
-            loop.add_signal_handler(number, on_signal)
-        try:
-            await asyncio.wait([self._ended, stop], return_when=asyncio.FIRST_COMPLETED)
-            if stop.done():
-                await self.close()
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
+        await serve_until(self._ended, self.close, signals=signals)
 
     # ---- sending
 
