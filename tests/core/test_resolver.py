@@ -568,6 +568,20 @@ async def test_the_longest_life(make: Make, server: DNSServer) -> None:
 
 
 @pytest.mark.parametrize("type", ["A", "TXT"])
+async def test_an_answer_that_was_kept_for_the_longest_life_is_asked_for_anew(
+    make: Make, server: DNSServer, type: str
+) -> None:
+    for name in ("x.example", "y.example"):
+        server.records[name, type] = Answer(V4 if type == "A" else "hi", ttl=60)
+    resolver = await make(max_ttl=0.01).open()
+    for count in (1, 2, 3):
+        for name in ("x.example", "y.example"):
+            await resolver.lookup(name, type)
+            assert server.count(name) == count
+        await passed(0.02)
+
+
+@pytest.mark.parametrize("type", ["A", "TXT"])
 async def test_no_cache(make: Make, server: DNSServer, type: str) -> None:
     server.records["x.example", type] = V4 if type == "A" else "hi"
     resolver = await make(cache_size=0).open()

@@ -10,8 +10,9 @@ The one file that imports them; it is imported when the first query is sent.
   its channel.
 * c-ares keeps answers too, and pycares has no switch for that.  A negative
   answer is kept for as long as its zone says, at most an hour, which is more
-  than we allow ourselves.  `Engine.forget` therefore puts a new channel in
-  place; the old one goes when its last query has ended.
+  than we allow ourselves; so is another whose time to live is longer than we
+  keep it.  `Engine.forget` therefore puts a new channel in place; the old one
+  goes when its last query has ended.
 * Answers may carry records of another owner, type or class, and types that
   pycares cannot decode are left out of them silently.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import socket
 import weakref
 from collections.abc import Callable, Sequence
@@ -44,6 +46,7 @@ _RECEIVE_BUFFER = 1 << 20  # bytes: a thousand answers at once must not be lost 
 _TIMER = 0.25  # seconds: the shortest time limit that c-ares gives a query by itself
 _UNREAD = 32  # queries sent before a look for answers: a thousand in one turn of the loop would overflow the buffer
 _MAX_HELD = 10_000
+_LONGEST = 3_600.0  # seconds for which c-ares keeps an answer at most
 _MAX_RETIRED = 16  # channels whose last queries are still under way
 
 
@@ -174,7 +177,9 @@ class _Query:
         outcome = _failure(*self._key, status) if status is not None else _rows(result)
         self._channel.pending -= 1
         held = self._channel.held
-        if (not self._engine.keeps or not isinstance(outcome, list) or not outcome) and len(held) < _MAX_HELD:
+        engine = self._engine
+        holds = engine.keeps and isinstance(outcome, list) and outcome and outcome[0].ttl <= engine.max_ttl
+        if not holds and len(held) < _MAX_HELD:
             held.add(self._key)
         self._done(outcome)
         if self._channel.retired and not self._channel.pending:
@@ -190,6 +195,7 @@ class Engine:
         patience: seconds before a question is repeated or another server asked.
         tries: how often each server is asked.
         keeps: whether c-ares may answer from what it knows; negative answers are asked anew in any case.
+        max_ttl: seconds after which an answer is to be asked for anew, whatever its own time to live.
     """
 
     def __init__(
@@ -200,6 +206,7 @@ class Engine:
         patience: float,
         tries: int,
         keeps: bool,
+        max_ttl: float = math.inf,
     ) -> None:
         self._loop = loop
         self._servers = servers
@@ -207,6 +214,7 @@ class Engine:
             "timeout": patience, "tries": tries, "socket_receive_buffer_size": _RECEIVE_BUFFER
         }  # fmt: skip
         self.keeps = keeps
+        self.max_ttl = max_ttl if max_ttl < _LONGEST else math.inf  # else c-ares has forgotten it by itself
         self._retired: set[_Channel] = set()
         self.dropped = False
         self._channel = self._new_channel()

@@ -308,8 +308,9 @@ class Questions:
             from .dns_engine import Engine  # aiodns costs 20 ms that a literal should not pay
 
             self._engine = Engine(
-                self._loop, self._nameservers, patience=self._patience, tries=_TRIES, keeps=self._keeps
-            )
+                self._loop, self._nameservers,
+                patience=self._patience, tries=_TRIES, keeps=self._keeps, max_ttl=self._max_ttl,
+            )  # fmt: skip
         return self._engine
 
     def _give_up(self, flight: _Flight) -> None:
