@@ -169,7 +169,9 @@ def test_fetch_head_header_and_file(
 
 def test_fetch_tells_a_no_by_its_status(web: testing.HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", web.url("/absent")]) == 1
-    assert capsys.readouterr().out == "no /absent here\n"
+    said = capsys.readouterr()
+    assert said.out == "no /absent here\n"
+    assert said.err == f"asyncnet: 404 Not Found from {web.url('/absent')}\n"
 
 
 def test_fetch_misuse(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,3 +72,12 @@ def test_lists() -> None:
     assert tree.facts("/a").startswith("type=dir;")
     assert tree.row("/two.txt") == "-rw-r--r--   1 owner    group               2 Feb 29  2024 two.txt"
     assert tree.row("/a").startswith("drwxr-xr-x ")
+
+
+def test_a_file_can_be_added_with_its_folders() -> None:
+    tree = make()
+    tree.add("/a/new/er/three.txt", b"3")
+    tree.add("two.txt", b"two")
+    assert tree.files["/a/new/er/three.txt"] == b"3"
+    assert tree.files["/two.txt"] == b"two"
+    assert {"/a/new", "/a/new/er"} <= tree.folders

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-TESTS = """
+TESTS = r"""
 import asyncio
 import smtplib
 import socket
@@ -57,6 +57,26 @@ def test_tcp_udp_dns(asyncnet_tcp_server, asyncnet_udp_server, asyncnet_dns_serv
 
 
 @pytest.mark.asyncio
+async def test_files_mail_and_news(asyncnet_ftp_server, asyncnet_pop3_server, asyncnet_nntp_server, asyncnet_ca):
+    import asyncnet
+
+    asyncnet_ftp_server.put("/new/a", b"x")
+    async with asyncnet.ftp.Client(*asyncnet_ftp_server.address) as ftp:
+        assert await ftp.fetch("/new/a") == b"x"
+    asyncnet_pop3_server.deliver(b"Subject: one\r\n\r\n")
+    dialer = asyncnet.Dialer(ssl_context=asyncnet_ca.client_context())
+    messages = await asyncnet.pop3.fetch(
+        "localhost", asyncnet_pop3_server.port, username="user", password="secret", dialer=dialer
+    )
+    assert [message["Subject"] for message in messages] == ["one"]
+    async with asyncnet.nntp.Client(*asyncnet_nntp_server.address) as nntp:
+        assert (await nntp.group("misc.test")).count == 0
+        asyncnet_nntp_server.groups["misc.test"].append(b"Message-ID: <1@a.example>\r\n\r\nx\r\n")
+        assert (await nntp.group("misc.test")).count == 1
+    await asyncnet.close()
+
+
+@pytest.mark.asyncio
 async def test_in_a_coroutine(asyncnet_tcp_server):
     reader, writer = await asyncio.open_connection(*asyncnet_tcp_server.address)
     writer.write(b"x")
@@ -78,6 +98,6 @@ def test_the_fixtures_work_in_a_run_of_their_own(tmp_path: pathlib.Path) -> None
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command += ["-p", "pytest_asyncio.plugin", "-W", "error", "."]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    assert "7 passed" in result.stdout, result.stdout + result.stderr
+    assert "8 passed" in result.stdout, result.stdout + result.stderr
     assert "1 error" in result.stdout
     assert "left behind: TCP socket" in result.stdout

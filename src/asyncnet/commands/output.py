@@ -45,5 +45,9 @@ class Output:
         """One clear line on standard error, and the error as a document where JSON is wanted."""
         text = str(error) or type(error).__name__
         self.document({"error": text, "type": type(error).__name__})
+        self.complaint(text)
+
+    def complaint(self, text: str) -> None:
+        """One line on standard error."""
         sys.stderr.write(f"asyncnet: {' '.join(text.split())}\n")
         sys.stderr.flush()

@@ -74,7 +74,10 @@ async def _fetch(options: argparse.Namespace, headers: list[tuple[str, str]], ou
     elif not output.json:
         output.data(page.content)
     output.document(_document(page))
-    return 0 if page.ok else 1
+    if page.ok:
+        return 0
+    output.complaint(f"{page.status} {page.reason}".rstrip() + f" from {page.url}")
+    return 1
 
 
 def _document(page: asyncnet.http.Page) -> dict[str, Any]:

@@ -20,12 +20,18 @@ class Tree:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = {self.resolve("/", path): content for path, content in files.items()}
+        self.files: dict[str, bytes] = {}
         self.folders = {"/"}
-        for path in self.files:
-            while path != "/":
-                path = posixpath.dirname(path)
-                self.folders.add(path)
+        for path, content in files.items():
+            self.add(path, content)
+
+    def add(self, path: str, content: bytes) -> None:
+        """Put a file there, and the folders above it."""
+        path = self.resolve("/", path)
+        self.files[path] = content
+        while path != "/":
+            path = posixpath.dirname(path)
+            self.folders.add(path)
 
     def resolve(self, folder: str, path: str) -> str:
         """An absolute path without dots; nothing is above the root."""

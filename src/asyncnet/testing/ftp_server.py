@@ -96,6 +96,16 @@ class FTPServer(LineServer):
         with self._signal.lock:
             return dict(self._tree.files)
 
+    def put(self, path: str, content: bytes) -> None:
+        """Put a file there, and the folders above it.
+
+        Args:
+            path: absolute.
+            content: the whole of it; what was there is replaced.
+        """
+        with self._signal.lock:
+            self._tree.add(path, content)
+
     @property
     def folders(self) -> set[str]:
         """Every folder there is now."""

@@ -25,6 +25,7 @@ class NNTPServer(LineServer):
     ``"CONNECT"`` for the greeting and ``"."`` for the reply after a posted article.
 
     Attributes:
+        groups: the articles of each group; more can be added at any time.
         posted: the articles that were posted, as received, without the dots of RFC 3977 section 3.1.1.
         logins: every `Login` tried, in order.
         commands: every command line.

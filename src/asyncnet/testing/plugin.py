@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from . import CertificateAuthority, DNSServer, HTTPServer, SMTPServer, TCPServer, UDPServer
+    from . import (
+        CertificateAuthority,
+        DNSServer,
+        FTPServer,
+        HTTPServer,
+        NNTPServer,
+        POP3Server,
+        SMTPServer,
+        TCPServer,
+        UDPServer,
+    )
 
 __all__: list[str] = []
 
@@ -24,6 +34,15 @@ def asyncnet_dns_server() -> Iterator[DNSServer]:
     from .dns_server import DNSServer
 
     with DNSServer() as server:
+        yield server
+
+
+@pytest.fixture
+def asyncnet_ftp_server() -> Iterator[FTPServer]:
+    """An `FTPServer` without files that takes any login; ``.put`` adds some."""
+    from .ftp_server import FTPServer
+
+    with FTPServer() as server:
         yield server
 
 
@@ -42,6 +61,24 @@ def asyncnet_https_server(asyncnet_ca: CertificateAuthority) -> Iterator[HTTPSer
     from .http_server import HTTPServer
 
     with HTTPServer(ssl=asyncnet_ca.server_context()) as server:
+        yield server
+
+
+@pytest.fixture
+def asyncnet_nntp_server() -> Iterator[NNTPServer]:
+    """An `NNTPServer` with the empty group ``misc.test``; fill ``.groups``."""
+    from .nntp_server import NNTPServer
+
+    with NNTPServer({"misc.test": []}) as server:
+        yield server
+
+
+@pytest.fixture
+def asyncnet_pop3_server(asyncnet_ca: CertificateAuthority) -> Iterator[POP3Server]:
+    """A `POP3Server` with STLS and the user ``user`` with the password ``secret``; ``.deliver`` adds messages."""
+    from .pop3_server import POP3Server
+
+    with POP3Server(starttls=asyncnet_ca.server_context(), users={"user": "secret"}) as server:
         yield server
 
 

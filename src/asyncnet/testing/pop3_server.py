@@ -87,6 +87,15 @@ class POP3Server(LineServer):
         with self._signal.lock:
             return list(self._messages)
 
+    def deliver(self, message: bytes) -> None:
+        """Put a message into the maildrop; sessions that begin later see it.
+
+        Args:
+            message: with CRLF line ends.
+        """
+        with self._signal.lock:
+            self._messages.append(message)
+
     def _commit(self, deleted: Collection[bytes]) -> None:
         with self._signal.lock:
             for message in deleted:
