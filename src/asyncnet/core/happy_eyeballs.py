@@ -32,6 +32,7 @@ from .attempts import Hopeless, attempt_failed, connection_failure
 from .favourites import Favourites
 from .operation import Operation
 from .sockets import sockaddr
+from .tasks import cancel_all
 
 __all__ = ["ATTEMPT_DELAY", "connect_any", "connect_one", "resolve_all", "source_address"]
 
@@ -104,8 +105,9 @@ class _Race:
             return winner
         finally:
             self._record_unfinished(NO_ANSWER)
+            why = None if winner is None else "another address answered"  # the trace tells it
             try:
-                await _cancel([*self.resolving, *self.stopping], None if winner is None else "another address answered")
+                await cancel_all([*self.resolving, *self.stopping], why)
             except BaseException:
                 if winner is not None:
                     winner[1].close()
@@ -216,16 +218,6 @@ def _close_result(task: asyncio.Task[socket.socket]) -> None:
         task.result().close()
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[Any]], why: str | None = None) -> None:
-    for task in tasks:
-        task.cancel(why)  # the trace tells it
-    if tasks:
-        await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # seen: an error that came too late is not reported as lost
-
-
 async def connect_any(
     operation: Operation,
     place: tuple[str, int],
@@ -302,7 +294,7 @@ async def resolve_all(operation: Operation, resolve: Mapping[int, Resolve]) -> l
             found = any(task.exception() is None for task in done)
             await asyncio.wait(pending, timeout=SECOND_FAMILY if found else None)
     finally:
-        await _cancel(tasks)
+        await cancel_all(tasks)
     addresses: list[IPAddress] = []
     unresolved: list[AsyncNetError] = []
     for task in tasks:

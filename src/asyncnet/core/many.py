@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from typing import Any, Generic, TypeVar
 
 from .outcome import Outcome
+from .tasks import cancel_all
 
 __all__ = ["fan_out"]
 
@@ -84,14 +85,7 @@ class _Places(Generic[T, V]):
 
     async def clear(self) -> None:
         """Cancel what is under way and wait for its end."""
-        left: list[asyncio.Task[Any]] = [*self._running, *([self._fetching] if self._fetching is not None else [])]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
-        for task in left:
-            if not task.cancelled():
-                task.exception()  # seen: an error nobody waits for any more is not reported as lost
+        await cancel_all([*self._running, *([self._fetching] if self._fetching is not None else [])])
 
     def _fill(self) -> None:
         while not self._exhausted and self._fetching is None and len(self._running) < self._concurrency:

@@ -9,6 +9,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from ..core.outcome import Outcome
 from ..core.progress import Progress, Reporter
+from ..core.tasks import cancel_all
 from ..errors import OperationTimeout
 from .fairness import Fairness
 from .urls import parse_http_url
@@ -89,14 +90,7 @@ class Spread(Generic[V]):
                         self._reading.result()  # what the caller's iterable raised
         finally:
             self._reporter.close()
-            left = {*self._running, *({self._reading} if self._reading is not None else ())}
-            for task in left:
-                task.cancel()
-            if left:
-                await asyncio.wait(left)
-            for task in left:
-                if not task.cancelled():
-                    task.exception()  # seen: nobody waits for it any more
+            await cancel_all([*self._running, *([self._reading] if self._reading is not None else [])])
 
     def _begin(self) -> bool:
         """Begin what can begin, taking items as needed; return whether more could be taken at once.

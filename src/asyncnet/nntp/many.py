@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.look_ahead import LookAhead
+from ..core.tasks import cancel_all
 from .arguments import check_article
 from .session import Command, Session
 
@@ -81,10 +82,7 @@ class Articles:
         self._session.discard([one.command for one in self._flight if not isinstance(one.command, Exception)])
         self._flight.clear()
         if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.wait([self._fetching])
-            if not self._fetching.cancelled():
-                self._fetching.exception()  # seen: nobody waits for it any more
+            await cancel_all([self._fetching])
 
     async def _fetched(self, source: AsyncIterator[int | str]) -> bool:
         if self._fetching is None:
