@@ -999,7 +999,10 @@ async def test_resolve_in_a_trace(resolver: Resolver) -> None:
         with asyncnet.trace() as trace:
             await resolver.resolve("four.example")
         assert [span.name for span in trace.spans] == ["dns resolve", "resolve"]
-        assert trace.spans[1].attributes["host"] == "four.example"
+        assert trace.spans[1].attributes == {"host": "four.example", "addresses": addresses(V4)}
+    with asyncnet.trace() as trace:
+        await resolver.lookup("four.example", "A")
+    assert trace.spans[1].attributes == {"name": "four.example", "type": "A", "records": 1, "ttl": 60}
 
 
 async def test_nothing_is_imported_for_what_needs_no_server() -> None:

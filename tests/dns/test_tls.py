@@ -124,6 +124,28 @@ async def test_all_types_over_one_connection(authority: CertificateAuthority) ->
         assert len(server.queries) == 5
 
 
+@pytest.mark.parametrize("way", ["lookup", "resolve", "connect"])
+async def test_the_trace_of_who_asked_first_has_the_connection(authority: CertificateAuthority, way: str) -> None:
+    async with serving(authority.server_context()) as server, asking(server, authority) as resolver:
+        calls = {
+            "lookup": lambda: resolver.lookup("x.example", "MX"),
+            "resolve": lambda: resolver.resolve("x.example"),
+            "connect": lambda: asyncnet.Dialer(resolver=resolver, allow=lambda address, port: False).connect(
+                "x.example", 80
+            ),
+        }
+        with asyncnet.trace() as trace, contextlib.suppress(asyncnet.ForbiddenAddress):
+            await calls[way]()
+        (operation,) = trace.operations
+        (within,) = operation.children  # "resolve", or "connect" for a dialer
+        (tls,) = [span for span in within.children if span.name == "tls"]
+        assert tls.attributes["version"] == "TLSv1.3"
+        assert [span.attributes["port"] for span in within.children if span.name == "connect"] == [server.port]
+        with asyncnet.trace() as trace:
+            await resolver.lookup("y.example", "A")
+        assert [span.name for span in trace.spans] == ["dns lookup", "resolve"]  # it is there by now
+
+
 async def test_it_says_by_name_what_it_wants_to_speak(authority: CertificateAuthority) -> None:
     context, dialers = authority.server_context(), authority.client_context()
     offered: list[object] = []

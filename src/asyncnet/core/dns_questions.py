@@ -20,13 +20,13 @@ from ..errors import AsyncNetError, Attempt, NoData, OperationTimeout, ResolveEr
 from .dns_answer import Answer
 from .dns_result import Failure, Row, collect
 from .nameserver import Nameserver, parse_engine_server
-from .operation import ATTEMPT_TIMEOUT
+from .operation import ATTEMPT_TIMEOUT, TracePlace
 from .resolver_cache import ResolverCache
 from .shared_timeout import SharedTimeout
 
 if TYPE_CHECKING:
     from .dns_engine import Engine
-    from .dns_tls import StreamDialer, TLSExchange
+    from .dns_tls import StreamDialer, TLSLinks
     from .dns_wire import WireEngine
 
 __all__ = ["Limit", "Questions", "ResolverStats", "Result"]
@@ -150,7 +150,7 @@ class Questions:
         self._nobodys = contextvars.Context()
         self._engine: Engine | None = None
         self._wire: WireEngine | None = None
-        self._links: TLSExchange | None = None
+        self._links: TLSLinks | None = None
         self.hits = self.stale_hits = self.misses = self.coalesced = self.queries = self.failures = 0
 
     def stats(self) -> ResolverStats:
@@ -159,8 +159,14 @@ class Questions:
             self._cache.evicted, len(self._cache), len(self._flights) + len(self._orphans),
         )  # fmt: skip
 
-    def ask(self, name: str, type: str) -> Result | asyncio.Future[Result]:
-        """What is known, or a future of it that is the caller's own to cancel."""
+    def ask(self, name: str, type: str, place: TracePlace | None = None) -> Result | asyncio.Future[Result]:
+        """What is known, or a future of it that is the caller's own to cancel.
+
+        Args:
+            name: absolute, in small letters, without the final dot.
+            type: the name of a record type.
+            place: where in a trace a connection belongs that has to be opened for it.
+        """
         if self._dropped:
             return Failure(StateError, "the resolver was closed")
         key = (name, type)
@@ -173,7 +179,7 @@ class Questions:
                 return entry.value
             self.stale_hits += 1
             if key not in self._flights:
-                self._send(_Flight(self, key, now))
+                self._send(_Flight(self, key, now), place)
             return _aged(entry.value, 0.0)
         self.misses += 1
         future: asyncio.Future[Result] = self._loop.create_future()
@@ -182,7 +188,7 @@ class Questions:
             self.coalesced += 1
             flight.join(future)
         else:
-            self._send(_Flight(self, key, now, future))
+            self._send(_Flight(self, key, now, future), place)
         return future
 
     def leave(self, asker: asyncio.Future[Result], name: str, type: str) -> None:
@@ -191,15 +197,16 @@ class Questions:
         if flight is not None:
             flight.leave(asker)
 
-    async def answer(self, name: str, type: str, limit: Limit | None) -> Result:
+    async def answer(self, name: str, type: str, limit: Limit | None, place: TracePlace | None = None) -> Result:
         """What is known, or will be: a failure is a result, and so is that the time is over.
 
         Args:
             name: absolute, in small letters, without the final dot.
             type: the name of a record type.
             limit: how long to wait; ``None`` for as long as the query takes.
+            place: as for `ask`.
         """
-        result = self.ask(name, type)
+        result = self.ask(name, type, place)
         if not isinstance(result, asyncio.Future):
             return result
         asker, timer = result, None
@@ -267,32 +274,32 @@ class Questions:
 
     # ---- one query
 
-    def _send(self, flight: _Flight) -> None:
+    def _send(self, flight: _Flight, place: TracePlace | None) -> None:
         self.queries += 1
         self._flights[flight.key] = flight
         self._attempts.add(flight, flight.started)
         name, type = flight.key
         try:
-            self._engine_for(type).ask(name, type, flight)
+            if type in OWN_TYPES or self._dialer is not None:
+                self._wire_now().ask(name, type, flight, place)
+            else:
+                self._engine_now().ask(name, type, flight)
         except AsyncNetError as error:  # the servers cannot even be given to the engine
             self._finish(flight, Failure(error.__class__, error.args[0], error))
         except BaseException:
             self._finish(flight, Failure(ResolveError, f"{name} {type} could not be asked for"))
             raise
 
-    def _engine_for(self, type: str) -> Engine | WireEngine:
-        return self._wire_now() if type in OWN_TYPES or self._dialer is not None else self._engine_now()
-
     def _wire_now(self) -> WireEngine:
         if self._wire is None:
             from .dns_wire import Exchange, PlainExchange, WireEngine  # few programs ask for these types
 
-            exchange: Callable[[], Exchange] = PlainExchange
+            exchange: Callable[[TracePlace | None], Exchange] = PlainExchange
             if self._dialer is not None:
-                from .dns_tls import TLSExchange
+                from .dns_tls import TLSExchange, TLSLinks
 
-                links = self._links = TLSExchange(self._dialer)
-                exchange = lambda: links  # noqa: E731 - one for all questions
+                self._links = TLSLinks(self._dialer)
+                exchange = partial(TLSExchange, self._links)
             self._wire = WireEngine(self._loop, self.servers, exchange, patience=self._patience)
         return self._wire
 

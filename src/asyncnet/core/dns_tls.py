@@ -15,10 +15,10 @@ from typing import Protocol
 from ..errors import AsyncNetError
 from .dns_message import Response, encode_query, read_response
 from .nameserver import Nameserver
-from .operation import Operation
+from .operation import Operation, TracePlace
 from .stream import Stream
 
-__all__ = ["StreamDialer", "TLSExchange"]
+__all__ = ["StreamDialer", "TLSExchange", "TLSLinks"]
 
 _ALPN = ("dot",)  # what DNS over TLS is called in the handshake (RFC 7301 section 6, IANA's registry)
 _BLOCK = 128  # bytes: questions are padded to a multiple of it, that their length tells little (RFC 8467 section 4.1)
@@ -105,7 +105,7 @@ class _Link:
             self.reader.cancel()
 
 
-class TLSExchange:
+class TLSLinks:
     """The connections of one resolver.
 
     Args:
@@ -117,7 +117,9 @@ class TLSExchange:
         self._links: dict[Nameserver, _Link] = {}
         self._connecting: dict[Nameserver, asyncio.Lock] = {}
 
-    async def exchange(self, server: Nameserver, name: str, type: str, *, edns: bool) -> tuple[bytes, Response]:
+    async def ask(
+        self, server: Nameserver, name: str, type: str, edns: bool, place: TracePlace | None
+    ) -> tuple[bytes, Response]:
         """Ask once; again on a new connection if the server had closed the old one meanwhile."""
         kept = self._links.get(server)
         if kept is not None and not kept.lost:
@@ -128,20 +130,19 @@ class TLSExchange:
         async with self._connecting.setdefault(server, asyncio.Lock()):
             link = self._links.get(server)
             if link is None or link.lost:
-                link = self._links[server] = await self._connect(server)
+                link = self._links[server] = await self._connect(server, place)
         return await link.ask(name, type, edns)
 
-    async def _connect(self, server: Nameserver) -> _Link:
+    async def _connect(self, server: Nameserver, place: TracePlace | None) -> _Link:
         stream = Stream(protocol="dns", peer=str(server.endpoint))
         # Who asks has set a time limit around this.
         async with Operation("dns", "connect", peer=str(server), timeout=None) as operation:
+            if place is not None:
+                operation.trace_at(place)
             await self._dialer.dial_stream(
                 operation, stream, *server.endpoint, ssl=True, server_hostname=server.hostname, alpn=_ALPN
             )
         return _Link(stream)
-
-    def close(self) -> None:
-        """A question has been answered: the connection stays for the next."""
 
     def drop(self) -> None:
         """Release everything now."""
@@ -154,3 +155,23 @@ class TLSExchange:
         self._links.clear()
         if readers:
             await asyncio.wait(readers)
+
+
+class TLSExchange:
+    """How the messages of one question are exchanged.
+
+    Args:
+        links: the connections.
+        place: where in a trace a connection belongs that the question has to open.
+    """
+
+    def __init__(self, links: TLSLinks, place: TracePlace | None) -> None:
+        self._links = links
+        self._place = place
+
+    async def exchange(self, server: Nameserver, name: str, type: str, *, edns: bool) -> tuple[bytes, Response]:
+        """Ask once."""
+        return await self._links.ask(server, name, type, edns, self._place)
+
+    def close(self) -> None:
+        """A question has been answered: the connection stays for the next."""

@@ -21,6 +21,7 @@ from .dns_decode import decode_rows
 from .dns_message import Response, encode_query, read_response
 from .dns_result import Failure, Row
 from .nameserver import Nameserver
+from .operation import TracePlace
 from .sockets import connect_socket, receive_exactly, send_all, sockaddr, wait_readable
 
 __all__ = ["Exchange", "PlainExchange", "WireEngine"]
@@ -41,9 +42,9 @@ class Exchange(Protocol):
 
 
 class PlainExchange:
-    """Over UDP, and over TCP if the answer does not fit."""
+    """Over UDP, and over TCP if the answer does not fit; a trace has nothing to tell of that."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: TracePlace | None = None) -> None:
         # A repeated question has the socket and id of the first, so that a late answer still counts.
         self._asked: dict[Nameserver, tuple[socket.socket, int]] = {}
 
@@ -98,7 +99,8 @@ class WireEngine:
     Args:
         loop: the running loop.
         servers: gives those to ask, in this order.
-        exchange: makes what messages are exchanged through, for each question anew.
+        exchange: makes what messages are exchanged through, for each question anew; is told where in a
+            trace the question stands.
         patience: seconds before a question is repeated or another server asked.
     """
 
@@ -106,7 +108,7 @@ class WireEngine:
         self,
         loop: asyncio.AbstractEventLoop,
         servers: Callable[[], Sequence[Nameserver]],
-        exchange: Callable[[], Exchange],
+        exchange: Callable[[TracePlace | None], Exchange],
         *,
         patience: float,
     ) -> None:
@@ -116,9 +118,12 @@ class WireEngine:
         self._patience = patience
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, name: str, type: str, done: Callable[[list[Row] | Failure], None]) -> None:
+    def ask(
+        self, name: str, type: str, done: Callable[[list[Row] | Failure], None], place: TracePlace | None = None
+    ) -> None:
         """Ask for the records of a name without its final dot; ``done`` is called later, unless this is dropped."""
-        task = self._loop.create_task(self._run(name, type, done), context=contextvars.Context())
+        asking = self._run(name, type, done, self._exchange(place))
+        task = self._loop.create_task(asking, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard, context=contextvars.Context())
 
@@ -135,16 +140,15 @@ class WireEngine:
             if not self._loop.is_closed():
                 task.cancel()
 
-    async def _run(self, name: str, type: str, done: Callable[[list[Row] | Failure], None]) -> None:
+    async def _run(self, name: str, type: str, done: Callable[[list[Row] | Failure], None], exchange: Exchange) -> None:
         try:
-            outcome = await self._ask_all(name, type)
+            outcome = await self._ask_all(exchange, name, type)
         except Exception as error:  # an error of ours must not leave a thousand askers without an answer
             outcome = Failure(ResolveError, f"{name} {type} could not be looked up: {error}", error)
         done(outcome)
 
-    async def _ask_all(self, name: str, type: str) -> list[Row] | Failure:
+    async def _ask_all(self, exchange: Exchange, name: str, type: str) -> list[Row] | Failure:
         failure = Failure(OperationTimeout, f"no answer for {name} {type}")
-        exchange = self._exchange()
         try:
             for patience in (self._patience * 2**i for i in range(_TRIES)):
                 for server in self._servers():

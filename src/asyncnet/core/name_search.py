@@ -132,7 +132,7 @@ class NameSearch:
         return isinstance(await self._ask(operation, whole, "AAAA" if type == "A" else "A"), Answer)
 
     def _ask(self, operation: Operation, whole: str, type: str) -> Coroutine[Any, Any, Result]:
-        return self.questions.answer(whole, type, _limit(operation))
+        return self.questions.answer(whole, type, _limit(operation), operation.place)
 
     def is_plain(self, name: str) -> bool:
         """Whether a name can only mean one question: no address, no special name, nothing to complete it with."""
@@ -145,7 +145,7 @@ class NameSearch:
 
     async def _ask_both(self, operation: Operation, whole: str) -> list[Result]:
         """The results of both families; one may be missing that lags behind the other with addresses."""
-        asked = [self.questions.ask(whole, type) for type in ("A", "AAAA")]
+        asked = [self.questions.ask(whole, type, operation.place) for type in ("A", "AAAA")]
         pending = {result for result in asked if isinstance(result, asyncio.Future)}
         found = any(isinstance(result, Answer) for result in asked)
         timers = [self.questions.limit(future, _limit(operation)) for future in pending]

@@ -21,13 +21,18 @@ from .span import Span
 from .tcp_info import decode_tcp_info, read_tcp_info
 from .trace import Trace, current_trace
 
-__all__ = ["ATTEMPT_TIMEOUT", "DEFAULT_TIMEOUT", "Operation", "Timeout", "check_timeout", "choose_timeout"]
+__all__ = [
+    "ATTEMPT_TIMEOUT", "DEFAULT_TIMEOUT", "Operation", "Timeout", "TracePlace", "check_timeout", "choose_timeout",
+]  # fmt: skip
 
 DEFAULT_TIMEOUT = 30.0  # seconds: requests and commands
 ATTEMPT_TIMEOUT = 10.0  # seconds: one connection or DNS attempt never takes more
 
 # What a client's methods take: seconds, None for no limit, ... for the client's default.
 Timeout: TypeAlias = "float | EllipsisType | None"
+
+# A trace and the span that what comes next belongs below; it holds nothing else of an operation.
+TracePlace: TypeAlias = "tuple[Trace, Span | None]"
 
 
 def check_timeout(timeout: object, name: str = "timeout") -> float | None:
@@ -162,6 +167,15 @@ class Operation:
     def part(self, name: str, /, **attributes: Any) -> PartScope:
         """A ``with`` block that is a span of the trace only: for what runs beside other things in a task of its own."""
         return PartScope(self, name, attributes)
+
+    @property
+    def place(self) -> TracePlace | None:
+        """Where in the trace it is now, for what somebody else does for it; ``None`` if nobody traces."""
+        return None if self.trace is None else (self.trace, self._below)
+
+    def trace_at(self, place: TracePlace) -> None:
+        """Let the phases from here on be spans at a place of another's, who is not to be held for it."""
+        self.trace, self._below = place
 
     def watch(self, sock: socket.socket) -> None:
         """Let the trace end with what the kernel knows of this connection (TCP_INFO)."""

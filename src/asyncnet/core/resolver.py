@@ -216,9 +216,10 @@ class Resolver(BaseClient):
         types = ("A", "AAAA") if family is None else (_TYPES[family],)
         async with self._begin("resolve", None, peer=host) as operation:
             self._limit(operation, timeout)
-            with operation.span("resolve", host=name):
+            with operation.span("resolve", host=name) as span:
                 found, lifetime = await self._names.addresses(operation, name, types)
                 addresses = _in_order(found)
+                span.attributes["addresses"] = addresses[:4]
         cache = self._local if lifetime == inf else self._ordered
         cache.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
         return addresses
@@ -260,8 +261,10 @@ class Resolver(BaseClient):
             raise _explained(result.error(), Operation("dns", "lookup", peer=f"{name} {type}", timeout=seconds), began)
         async with self._begin("lookup", None, peer=f"{name} {type}") as operation:
             self._limit(operation, timeout)
-            with operation.span("resolve", name=whole, type=type):
-                return await self._names.records(operation, whole, type)
+            with operation.span("resolve", name=whole, type=type) as span:
+                answer = await self._names.records(operation, whole, type)
+                span.attributes.update(records=len(answer), ttl=answer.ttl)
+                return answer
 
     async def reverse(self, address: str | IPAddress, *, timeout: Timeout = ...) -> tuple[str, ...]:
         """The names of an address.
