@@ -1,4 +1,4 @@
-/* What the three small programs share: failing, clocks, addresses, the pattern of bulk data.
+/* What the small programs share: failing, clocks, addresses, accepting, the pattern of bulk data.
  *
  * Each program prints one JSON object a line: {"event": "ready", ...}, {"event": "held"},
  * {"event": "result", ...}.  The runner reads them; nothing is printed while time is taken. */
@@ -112,6 +112,24 @@ static inline int port_of(int fd) {
 static inline void no_delay(int fd) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+/* The next connection that waits to be accepted, -1 when there is none. */
+static inline int accept_next(int listener) {
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) die("accept");
+    if (fd >= 0) no_delay(fd);
+    return fd;
+}
+
+/* An array that is indexed by descriptors, with room for this one; what is new in it is zero. */
+static inline void *with_room_for(int fd, void *array, int *count, size_t each) {
+    if (fd < *count) return array;
+    int wanted = fd * 2 + 64;
+    if (!(array = realloc(array, wanted * each))) die("realloc");
+    memset((char *)array + *count * each, 0, (wanted - *count) * each);
+    *count = wanted;
+    return array;
 }
 
 /* Byte k of a bulk transfer is (k % PERIOD) * 31 % 251; two spare blocks let any slice start anywhere. */

@@ -178,20 +178,9 @@ static void serve(int fd, uint32_t events) {
 }
 
 static void accept_all(int listener) {
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EAGAIN || errno == ECONNABORTED) return;
-            die("accept");
-        }
-        if (fd >= peers_size) {
-            int size = fd * 2 + 64;
-            if (!(peers = realloc(peers, size * sizeof *peers))) die("realloc");
-            memset(peers + peers_size, 0, (size - peers_size) * sizeof *peers);
-            peers_size = size;
-        }
+    for (int fd; (fd = accept_next(listener)) >= 0;) {
+        peers = with_room_for(fd, peers, &peers_size, sizeof *peers);
         if (!(peers[fd] = calloc(1, sizeof **peers))) die("calloc");
-        no_delay(fd);
         connections++;
         watch(fd, EPOLL_CTL_ADD, EPOLLIN);
         say(peers[fd], "%s", mode == 's' ? "220 bench.test ESMTP\r\n" : mode == 'p' ? "+OK here\r\n" : "201 here\r\n");

@@ -29,19 +29,8 @@ static void drop(int fd) {
 }
 
 static void accept_all(int listener) {
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EAGAIN || errno == ECONNABORTED) return;
-            die("accept");
-        }
-        if (fd >= peers_size) {
-            int size = fd * 2 + 64;
-            if (!(peers = realloc(peers, size * sizeof *peers))) die("realloc");
-            memset(peers + peers_size, 0, (size - peers_size) * sizeof *peers);
-            peers_size = size;
-        }
-        no_delay(fd);
+    for (int fd; (fd = accept_next(listener)) >= 0;) {
+        peers = with_room_for(fd, peers, &peers_size, sizeof *peers);
         accepted++;
         watch(fd, EPOLL_CTL_ADD, mode == 'o' ? EPOLLIN | EPOLLOUT : EPOLLIN);
     }

@@ -41,20 +41,9 @@ static void drop(int fd) {
 }
 
 static void accept_all(int listener) {
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EAGAIN || errno == ECONNABORTED) return;
-            die("accept");
-        }
-        if (fd >= peers_size) {
-            int size = fd * 2 + 64;
-            if (!(peers = realloc(peers, size * sizeof *peers))) die("realloc");
-            memset(peers + peers_size, 0, (size - peers_size) * sizeof *peers);
-            peers_size = size;
-        }
+    for (int fd; (fd = accept_next(listener)) >= 0;) {
+        peers = with_room_for(fd, peers, &peers_size, sizeof *peers);
         if (!(peers[fd] = calloc(1, sizeof **peers)) || !(peers[fd]->head = malloc(HEAD + 1))) die("malloc");
-        no_delay(fd);
         accepted++;
         watch(fd, EPOLL_CTL_ADD, EPOLLIN);
     }
