@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import ipaddress
+import os
+import resource
 import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -304,6 +306,37 @@ async def test_a_path_that_leads_nowhere_is_an_attempt(tmp_path):
         assert caught.value.errno == number
     with pytest.raises(ValueError, match="either host and port, or path"):
         await Dialer().connect("127.0.0.1", 80, path=tmp_path / "x")
+
+
+@contextmanager
+def no_descriptor_left():
+    """Nobody in this process gets one more; needs those modules loaded that are to be tried."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_descriptors_the_error_says_so(tmp_path):
+    async with names({("a.example", "A"): "127.0.0.1"}) as (dialer, _):
+        await dialer.endpoints("a.example", 80)
+        with pytest.raises(asyncnet.NoData):
+            await dialer.resolver.lookup("a.example", "TXT")
+        calls = [
+            dialer.connect("127.0.0.1", 80), dialer.connect(path=tmp_path / "socket"),
+            dialer.endpoints("a.example", 80), dialer.resolver.lookup("a.example", "TXT"),
+        ]  # fmt: skip
+        kinds = [asyncnet.ConnectError, asyncnet.ConnectError, asyncnet.ResolveError, asyncnet.ResolveError]
+        with no_descriptor_left():
+            errors = [await asyncio.gather(call, return_exceptions=True) for call in calls]
+        for (error,), kind in zip(errors, kinds, strict=True):
+            assert isinstance(error, kind), repr(error)
+            assert "Too many open files" in str(error)
+        assert await dialer.endpoints("a.example", 80) == (("127.0.0.1", 80),)
 
 
 async def test_a_path_whose_queue_is_full_is_a_timeout(tmp_path):

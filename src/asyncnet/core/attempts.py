@@ -61,16 +61,19 @@ async def connect_path(operation: Operation, path: str) -> socket.socket:
     """
     with operation.span("connect", path=path):
         started = operation.loop.time()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock: socket.socket | None = None
         try:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.setblocking(False)
             await within_attempt(operation, connect_socket(sock, path))
         except OSError as error:
-            sock.close()
+            if sock is not None:
+                sock.close()
             operation.attempts.append(attempt_failed(path, error, operation.loop.time() - started))
             raise connection_failure([(path, error)], operation) from error
         except BaseException:
-            sock.close()
+            if sock is not None:
+                sock.close()
             raise
         operation.attempts.append(Attempt(path, elapsed=operation.loop.time() - started))
         return sock

@@ -283,4 +283,17 @@ def _rows(result: pycares.DNSResult) -> list[Row]:
 def _failure(name: str, type: str, status: int) -> Failure:
     reason = _text(_errno.strerror(status))
     kind, message = _CAUSES.get(status, (ResolveError, f"{{name}} {{type}} could not be looked up: {reason}"))
-    return Failure(kind, message.format(name=name, type=type), aiodns.error.DNSError(status, reason))
+    text, cause = message.format(name=name, type=type), aiodns.error.DNSError(status, reason)
+    if status == _errno.ARES_ECONNREFUSED and (shortage := _shortage()) is not None:
+        text = f"no socket to ask for {name} {type} with: {shortage.strerror}"
+        cause.__cause__ = shortage
+    return Failure(kind, text, cause)
+
+
+def _shortage() -> OSError | None:
+    """Why no socket can be had; c-ares says the same of that as of a server that is not there."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        return error
+    return None
