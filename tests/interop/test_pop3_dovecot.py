@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ ssl_cert = <CERTIFICATE
 ssl_key = <KEY
 disable_plaintext_auth = yes
 auth_failure_delay = 0
-auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer
+auth_mechanisms = MECHANISMS
 login_trusted_networks =
 mail_location = maildir:MAIL/%u
 first_valid_uid = 1
@@ -80,7 +81,13 @@ username_attribute = username
 
 @contextlib.contextmanager
 def dovecot_in(
-    folder: Path, pki: SimpleNamespace, *, mail: Path | None = None, owner: str = "nobody", group: str = "nogroup"
+    folder: Path,
+    pki: SimpleNamespace,
+    *,
+    mail: Path | None = None,
+    owner: str = "nobody",
+    group: str = "nogroup",
+    mechanisms: str = "plain login cram-md5 xoauth2 oauthbearer",
 ) -> Iterator[SimpleNamespace]:
     """Dovecot for any user with the password "secret" or the token "fresh"; a maildir for each in ``mail``."""
     path = program("dovecot")
@@ -91,7 +98,7 @@ def dovecot_in(
     port, pop3s, mail = free_port(), free_port(), mail or folder / "mail"
     words = {
         "FOLDER": folder, "MAIL": mail, "OWNER": owner, "GROUP": group, "POP3S": pop3s, "PORT": port,
-        "CERTIFICATE": pki.certificate, "KEY": pki.key,
+        "CERTIFICATE": pki.certificate, "KEY": pki.key, "MECHANISMS": mechanisms,
     }  # fmt: skip
     text = CONFIG
     for word, value in words.items():
@@ -114,6 +121,14 @@ def introspect(request: testing.Request) -> testing.Response:
 @pytest.fixture(scope="module")
 def dovecot(folder, pki) -> Iterator[SimpleNamespace]:
     with dovecot_in(folder, pki) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def older(folder, pki, dovecot) -> Iterator[SimpleNamespace]:
+    """The same mailboxes behind a server that knows tokens only as XOAUTH2."""
+    (folder / "older").mkdir(mode=0o755)
+    with dovecot_in(folder / "older", pki, mail=dovecot.mail, mechanisms="plain xoauth2") as server:
         yield server
 
 
@@ -204,6 +219,20 @@ async def test_a_token(mailbox, dialer, way, kind):
     assert found[0]["Subject"] == "nummer ü 60"
     assert [span.attributes["mechanism"] for span in trace.spans if span.name == "auth"] == ["OAUTHBEARER"]
     assert "fresh" not in str(trace)
+
+
+async def test_a_token_by_xoauth2(mailbox, older, dialer):
+    user = mailbox.login["username"]
+    fetch = functools.partial(asyncnet.pop3.fetch, "localhost", older.port, username=user, limit=1, dialer=dialer)
+    with asyncnet.trace() as trace:
+        found = await fetch(token=f"fresh-{user}")
+        with pytest.raises(asyncnet.AuthenticationError) as refused:
+            await fetch(token=f"stale-{user}")
+    assert found[0]["Subject"] == "nummer ü 60"
+    assert {span.attributes["mechanism"] for span in trace.spans if span.name == "auth"} == {"XOAUTH2"}
+    for text in (str(refused.value), str(trace)):
+        assert "stale" not in text
+        assert "fresh" not in text
 
 
 async def test_a_stale_token(mailbox, dialer):
