@@ -581,6 +581,28 @@ async def test_an_answer_that_was_kept_for_the_longest_life_is_asked_for_anew(
         await passed(0.02)
 
 
+async def test_the_longest_life_holds_for_resolve_too(make: Make, server: DNSServer) -> None:
+    server.records["x.example", "A"] = Answer(V4, ttl=60)
+    resolver = await make(max_ttl=0.01).open()
+    for count in (1, 2, 3):
+        await resolver.resolve("x.example", socket.AF_INET)
+        assert server.count("x.example") == count
+        await passed(0.02)
+
+
+async def test_what_resolve_has_put_in_order_does_not_outlive_its_answer(make: Make, server: DNSServer) -> None:
+    server.records["x.example", "A"] = Answer(V4, ttl=1)
+    resolver = await make().open()
+    began = asyncio.get_running_loop().time()
+    await resolver.lookup("x.example")
+    await passed(0.5)
+    await resolver.resolve("x.example", socket.AF_INET)  # from the cache
+    await passed(0.52)
+    await resolver.resolve("x.example", socket.AF_INET)
+    assert asyncio.get_running_loop().time() - began > 1
+    assert server.count("x.example") >= 2
+
+
 @pytest.mark.parametrize("type", ["A", "TXT"])
 async def test_no_cache(make: Make, server: DNSServer, type: str) -> None:
     server.records["x.example", type] = V4 if type == "A" else "hi"

@@ -82,7 +82,8 @@ class NameSearch:
             failures += (result for result in results if isinstance(result, Failure))
             if answers:
                 complete = len(results) == len(types) and all(failure.negative for failure in failures)
-                lifetime = min(answer.ttl for answer in answers) if complete else 0
+                # Times to live are told in whole seconds, rounded up: one less is never too long.
+                lifetime = min(answer.ttl for answer in answers) - 1 if complete else 0
                 return tuple(record.address for answer in answers for record in answer), lifetime
             if not all(failure.negative for failure in failures):
                 break

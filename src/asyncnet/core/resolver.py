@@ -221,7 +221,7 @@ class Resolver(BaseClient):
                 addresses = _in_order(found)
                 span.attributes["addresses"] = addresses[:4]
         cache = self._local if lifetime == inf else self._ordered
-        cache.put((host, family), addresses, min(lifetime, _ORDER_TTL), time.monotonic())
+        cache.put((host, family), addresses, min(lifetime, _ORDER_TTL, self._options.max_ttl), time.monotonic())
         return addresses
 
     async def lookup(self, name: str, type: str = "A", *, timeout: Timeout = ...) -> Answer[Any]:
