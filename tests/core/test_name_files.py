@@ -51,6 +51,14 @@ async def test_read_again_when_changed(tmp_path: Path) -> None:
     assert (files.hosts.addresses, files.config.domains, changes.count) == ({}, ("example",), 3)
 
 
+async def test_what_is_there_at_the_first_look_is_no_change(tmp_path: Path) -> None:
+    hosts, changes = tmp_path / "hosts", Changes()
+    hosts.write_text("192.0.2.1 a\n")
+    files = NameFiles(str(hosts), None, changes)
+    await files.look()
+    assert (list(files.hosts.addresses), changes.count) == (["a"], 0)
+
+
 async def test_a_file_that_takes_anothers_place(tmp_path: Path) -> None:
     hosts, changes = tmp_path / "hosts", Changes()
     hosts.write_text("192.0.2.1 a\n")
@@ -85,8 +93,10 @@ async def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 async def test_one_look_for_all_who_come(tmp_path: Path) -> None:
     hosts, changes = tmp_path / "hosts", Changes()
-    hosts.write_text("192.0.2.1 a\n")
     files = NameFiles(str(hosts), None, changes)
+    await files.look()
+    hosts.write_text("192.0.2.1 a\n")
+    files.due = 0.0
     first, *others = (asyncio.ensure_future(files.look()) for _ in range(100))
     await asyncio.sleep(0)
     first.cancel()

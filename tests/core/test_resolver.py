@@ -560,6 +560,13 @@ async def test_answers_that_may_not_be_kept(resolver: Resolver, server: DNSServe
         assert (answer.ttl, server.count("x.example")) == (0, count)
 
 
+async def test_no_life_is_told_longer_than_it_is(resolver: Resolver, server: DNSServer) -> None:
+    server.records["*.many.example", "A"] = Answer(V4, ttl=60)
+    for i in range(300):  # the clock's binary fractions do not always add up
+        await resolver.lookup(f"{i}.many.example")
+        assert (await resolver.lookup(f"{i}.many.example")).ttl <= 60
+
+
 async def test_the_longest_life(make: Make, server: DNSServer) -> None:
     server.records["x.example", "A"] = Answer(V4, ttl=2**31 - 1)
     resolver = await make(max_ttl=100).open()
@@ -663,6 +670,17 @@ async def test_a_query_under_way_while_the_cache_is_cleared(resolver: Resolver, 
     gate.set()
     assert list(await first) == list(await second)
     assert resolver.stats.size == 1
+
+
+async def test_a_resolve_under_way_while_the_cache_is_cleared(resolver: Resolver, server: DNSServer) -> None:
+    gate = held(server)
+    first = asyncio.ensure_future(resolver.resolve("held.example", socket.AF_INET))
+    await server.wait_until(lambda: server.count("held.example") == 1)
+    resolver.clear_cache()
+    gate.set()
+    await first
+    await resolver.resolve("held.example", socket.AF_INET)
+    assert server.count("held.example") == 2  # what the first was told may be what was forgotten
 
 
 async def test_a_stale_answer_while_it_is_refreshed(make: Make, server: DNSServer) -> None:

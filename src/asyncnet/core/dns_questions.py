@@ -38,6 +38,7 @@ OWN_TYPES = frozenset({"SVCB", "TXT"})
 
 _TRIES = 3  # how often each name server is asked
 _RECHECK = 30.0  # seconds for which failing servers are left alone if there is a stale answer (RFC 8767 section 5)
+_ROUNDING = 1e-6  # seconds: what is left right after an answer came must not be more than it has
 _PATIENCE = 2.0  # seconds before a question is repeated, at most
 
 
@@ -394,5 +395,5 @@ def _weight(answer: Answer[Any]) -> int:
 
 def _aged(result: Result, left: float) -> Result:
     """An answer as it is now: its time to live has run down since it came."""
-    seconds = ceil(left)
+    seconds = ceil(left - _ROUNDING)
     return replace(result, ttl=seconds) if isinstance(result, Answer) and result.ttl != seconds else result

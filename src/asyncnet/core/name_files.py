@@ -33,7 +33,7 @@ class NameFiles:
     Args:
         hosts: path of the hosts file, ``None`` for none.
         config: path of the resolv.conf, ``None`` for none.
-        changed: called when one of them has changed.
+        changed: called when one of them has changed since it was first looked at.
     """
 
     def __init__(self, hosts: str | None, config: str | None, changed: Callable[[], None]) -> None:
@@ -45,6 +45,7 @@ class NameFiles:
         self._reading: asyncio.Task[None] | None = None
         self.hosts = Hosts()
         self.config = ResolvConf()
+        self._looked = False
         self.due = 0.0  # time.monotonic() of the next look
 
     async def look(self) -> None:
@@ -72,11 +73,12 @@ class NameFiles:
             hosts, config = await run_in_file_thread(self._read)
             # What could be read is read; the next look comes in its time, and not with the next question.
             self.due = time.monotonic() + _INTERVAL
+            first, self._looked = not self._looked, True
             if hosts is not None:
                 self._hosts_stamp, self.hosts = hosts
             if config is not None:
                 self._config_stamp, self.config = config
-            if hosts is not None or config is not None:
+            if (hosts is not None or config is not None) and not first:
                 self._changed()
         finally:
             self._reading = None

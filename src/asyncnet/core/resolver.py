@@ -117,9 +117,10 @@ class Resolver(BaseClient):
             raise TypeError(f"dialer must be a Dialer or None, not {type(dialer).__name__}")
         self._dialer = dialer
         # Ordered addresses by the host as the caller wrote it: what is in here needs no second check.
-        self._ordered: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(self._options.cache_size)
+        self._ordered: ResolverCache[tuple[IPAddress, ...]]
         # Those that need no server, whatever the files say.
-        self._local: ResolverCache[tuple[IPAddress, ...]] = ResolverCache(min(self._options.cache_size, _LOCALS))
+        self._local: ResolverCache[tuple[IPAddress, ...]]
+        self._forget_order()
         self._ordered_hits = 0
         self._questions: Questions | None = None
         self._files: NameFiles | None = None
@@ -158,8 +159,7 @@ class Resolver(BaseClient):
             await self._files.close()
 
     def _drop(self) -> None:
-        self._ordered.clear()
-        self._local.clear()
+        self._forget_order()
         if self._questions is not None:
             self._questions.drop()
         if self._files is not None:
@@ -214,13 +214,14 @@ class Resolver(BaseClient):
         if family is not None and family not in _TYPES:
             raise ValueError(_TWO_FAMILIES)
         types = ("A", "AAAA") if family is None else (_TYPES[family],)
+        ordered, local = self._ordered, self._local  # not those of after a clear_cache() meanwhile
         async with self._begin("resolve", None, peer=host) as operation:
             self._limit(operation, timeout)
             with operation.span("resolve", host=name) as span:
                 found, lifetime = await self._names.addresses(operation, name, types)
                 addresses = _in_order(found)
                 span.attributes["addresses"] = addresses[:4]
-        cache = self._local if lifetime == inf else self._ordered
+        cache = local if lifetime == inf else ordered
         cache.put((host, family), addresses, min(lifetime, _ORDER_TTL, self._options.max_ttl), time.monotonic())
         return addresses
 
@@ -329,10 +330,13 @@ class Resolver(BaseClient):
 
     def clear_cache(self) -> None:
         """Forget all answers, the engine's own included."""
-        self._ordered.clear()
-        self._local.clear()
+        self._forget_order()
         if self._questions is not None and self._state == "open":
             self._questions.clear()
+
+    def _forget_order(self) -> None:
+        size = self._options.cache_size
+        self._ordered, self._local = ResolverCache(size), ResolverCache(min(size, _LOCALS))
 
     # ---- for the dialer, inside its operation
 
