@@ -391,6 +391,17 @@ async def test_a_policy_is_asked_about_the_address_just_before_it_is_dialled():
     assert ("127.0.0.1", port) in asked
 
 
+async def test_endpoints_that_are_all_forbidden_are_all_named():
+    records = {("inside.example", "A"): ["127.0.0.1", "127.0.0.2"], ("inside.example", "AAAA"): []}
+    async with names(records, allow=asyncnet.public_only) as (dialer, _):
+        for host, count in (("inside.example", 2), ("127.0.0.1", 1)):
+            with pytest.raises(asyncnet.ForbiddenAddress) as caught:
+                await dialer.endpoints(host, 53)
+            targets = [attempt.target for attempt in caught.value.attempts]
+            assert sorted(targets) == [f"127.0.0.{i + 1}:53" for i in range(count)]
+            assert all(target in str(caught.value) for target in targets)
+
+
 async def test_a_name_that_is_rebound_is_judged_each_time():
     answers = iter([["127.0.0.2"], ["127.0.0.1"]])
     port = free_port("127.0.0.1", "127.0.0.2")

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ConnectError, ForbiddenAddress
 from .address import Endpoint, address_text, check_host, check_port, parse_literal
-from .attempts import connect_address, connect_path
+from .attempts import attempt_failed, connect_address, connect_path, connection_failure
 from .favourites import Favourites
 from .handshake import secure
 from .happy_eyeballs import ATTEMPT_DELAY, IPAddress, connect_any, connect_one, resolve_all
@@ -266,10 +266,12 @@ class Dialer:
             with operation.span("resolve", host=target):
                 addresses = await resolve_all(operation, self._queries(operation, target, None))
         endpoints = [Endpoint(address_text(address), port) for address in addresses]
-        refusals = [self._refusal(endpoint) for endpoint in endpoints]
-        permitted = tuple(endpoint for endpoint, refusal in zip(endpoints, refusals, strict=True) if refusal is None)
-        if not permitted and refusals[0] is not None:
-            raise refusals[0]
+        judged = [(endpoint, self._refusal(endpoint)) for endpoint in endpoints]
+        permitted = tuple(endpoint for endpoint, refusal in judged if refusal is None)
+        if not permitted:
+            refused = [(str(endpoint), refusal) for endpoint, refusal in judged if refusal is not None]
+            operation.attempts += [attempt_failed(target, refusal, 0.0) for target, refusal in refused]
+            raise connection_failure(refused, operation)
         return permitted
 
     # ---- inside
