@@ -77,7 +77,7 @@ async def _secured(
     doing = loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
     handshake = loop.create_task(doing, context=contextvars.Context())
     try:
-        transport, _ = await asyncio.shield(handshake)
+        await asyncio.wait([handshake])
     except asyncio.CancelledError:
         for _ in range(_TURNS):
             with contextlib.suppress(asyncio.CancelledError):  # the first one is on its way out
@@ -89,4 +89,5 @@ async def _secured(
         if not handshake.cancelled() and handshake.exception() is None:
             handshake.result()[0].abort()
         raise
+    transport, _ = handshake.result()
     return transport
