@@ -86,6 +86,28 @@ async def test_a_certificate_that_nobody_trusts_is_an_error_of_the_phase_tls(pro
     assert (caught.value.protocol, caught.value.operation, caught.value.phase) == (protocol, "open", "tls")
 
 
+@pytest.mark.parametrize(
+    ("script", "words", "may_want_reuse"),
+    [
+        ([testing.Send(b"oops\r\n"), testing.Stall()], "does not speak TLS (it said 'oops')", False),
+        ([testing.Close()], "during the TLS handshake", True),
+    ],
+)
+async def test_that_of_a_data_connection_fails_in_clear_words(
+    script: list[testing.Step], words: str, may_want_reuse: bool
+) -> None:
+    with testing.TCPServer(script) as elsewhere:
+        replies = {"EPSV": f"229 in that direction (|||{elsewhere.port}|)", "RETR": "150 here it comes"}
+        with testing.FTPServer(starttls=CA.server_context(), replies=replies) as server:
+            ftp = await client("ftp", server.port).open()
+            with pytest.raises(asyncnet.TLSError) as caught:
+                await ftp.fetch("/hello")
+            assert ftp.closed
+    assert words in caught.value.args[0]
+    assert ("may demand" in caught.value.args[0]) == may_want_reuse
+    assert "(tls)" not in caught.value.args[0]
+
+
 async def test_that_of_a_data_connection_is_in_the_trace() -> None:
     with testing.FTPServer({"/hello": b"hello"}, starttls=CA.server_context()) as server:
         async with client("ftp", server.port) as ftp:

@@ -22,7 +22,7 @@ from ..core.operation import ATTEMPT_TIMEOUT, Operation
 from ..core.replies import Reply, ReplyParser
 from ..core.stream import Stream
 from ..core.tls import choose_context
-from ..errors import AuthenticationError, OperationTimeout, ProtocolError, ReplyError, TLSError
+from ..errors import AsyncNetError, AuthenticationError, OperationTimeout, ProtocolError, ReplyError, TLSError
 
 __all__ = ["Options", "Session", "refused"]
 
@@ -259,8 +259,10 @@ class Session:
             raise OperationTimeout(f"no TLS handshake on the data connection for {limit:g} s", phase="tls")
         error = None if securing.cancelled() else securing.exception()
         if error is not None:
-            hint = "; the server may demand that the TLS session of the control connection is taken up"
-            raise TLSError(f"the data connection could not be secured: {error}{hint}", phase="tls") from error
+            words = error.args[0] if isinstance(error, AsyncNetError) else str(error)
+            if not isinstance(error.__cause__, _ssl.SSLError):  # broken off without a word of TLS
+                words += "; the server may demand that the TLS session of the control connection is taken up"
+            raise TLSError(f"the data connection could not be secured: {words}", phase="tls") from error
 
     async def _passive(self, operation: Operation) -> tuple[str, int]:
         assert self._dialer is not None
