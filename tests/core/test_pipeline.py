@@ -17,7 +17,7 @@ from asyncnet.core.line_connection import LineConnection
 from asyncnet.core.lines import LineBuffer
 from asyncnet.core.operation import Operation
 from asyncnet.core.pipeline import Exchange, Pipeline
-from asyncnet.testing import Close, Expect, Gate, Send, Stall, TCPServer, Wait
+from asyncnet.testing import Close, Expect, Gate, POP3Server, Send, Stall, TCPServer, Wait
 
 pytestmark = pytest.mark.asyncio
 
@@ -270,3 +270,18 @@ async def test_what_was_lost_before_it_was_closed_was_lost():
             it.pipeline.end()
             with pytest.raises(asyncnet.ConnectionLost, match="was dropped"):
                 await it.pipeline.ask(line("A"))
+
+
+async def test_a_client_that_is_aborted_while_it_opens_leaves_no_connection():
+    """Whenever that is: before the connection stands, when it does, and while the server greets."""
+    with POP3Server() as server:
+        for turns in range(1, 12):
+            client = asyncnet.pop3.Client(*server.address, username="me", password="x", starttls=False)
+            opening = asyncio.create_task(client.open())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            client.abort()
+            (outcome,) = await asyncio.gather(opening, return_exceptions=True)
+            assert outcome is client or isinstance(outcome, asyncnet.AsyncNetError)
+            assert client.closed
+        await server.wait_until(lambda: not server.connections.open)

@@ -13,6 +13,7 @@ import pytest
 
 import asyncnet
 from asyncnet import http, testing
+from asyncnet.core.files import run_in_file_thread
 
 pytestmark = pytest.mark.asyncio
 
@@ -640,3 +641,25 @@ async def test_a_stream_has_limits_too():
                             pass
                 assert caught.value.peer == server.url(path)
             assert client.stats.open == 0
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_client_whose_loop_is_closed_can_be_aborted(server, busy):
+    async def use() -> http.Client:
+        client = await http.Client(base_url=server.url()).open()
+        if busy:
+            stream = client.stream("GET", "/")
+            await stream.__aenter__()
+        await client.fetch("/")
+        return client
+
+    def use_and_abort() -> http.Client:
+        client = asyncio.run(use())
+        assert not client.closed
+        client.abort()
+        client.abort()
+        return client
+
+    client = await run_in_file_thread(use_and_abort)
+    assert client.closed
+    assert client.stats.open == 0

@@ -15,6 +15,7 @@ import pytest
 
 import asyncnet
 from asyncnet import testing
+from asyncnet.core.files import run_in_file_thread
 
 pytestmark = pytest.mark.asyncio
 
@@ -449,3 +450,12 @@ async def test_a_failing_handler_on_a_path_is_logged_with_the_path(
         assert server.stats.failed_handlers == 1
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert path in record.getMessage()
+
+
+async def test_serving_for_ever_belongs_to_the_loop_of_the_server() -> None:
+    async with asyncnet.tcp.Server(echo) as server:
+        with pytest.raises(asyncnet.StateError, match="loop"):
+            await run_in_file_thread(lambda: asyncio.run(server.serve_forever()))
+        assert await ask(server.port) == b"hello"
+    # There is nothing more to wait for, wherever that is asked.
+    await run_in_file_thread(lambda: asyncio.run(server.serve_forever()))

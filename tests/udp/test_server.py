@@ -14,6 +14,7 @@ import pytest
 
 import asyncnet
 from asyncnet import udp
+from asyncnet.core.files import run_in_file_thread
 from tests.udp.peers import plain_socket, port_of, turns_until, unused_port
 
 pytestmark = pytest.mark.asyncio
@@ -462,3 +463,11 @@ async def test_a_bad_grace():
             await server.close(grace=-1)
         assert not server.closed
         assert server.port != unused_port()
+
+
+async def test_serving_for_ever_belongs_to_the_loop_of_the_server():
+    async with udp.Server() as server:
+        with pytest.raises(asyncnet.StateError, match="loop"):
+            await run_in_file_thread(lambda: asyncio.run(server.serve_forever()))
+    # There is nothing more to wait for, wherever that is asked.
+    await run_in_file_thread(lambda: asyncio.run(server.serve_forever()))

@@ -152,10 +152,10 @@ class Pipeline(Generic[StatusT]):
 
     def abort(self) -> None:
         """Drop the connection now; who waits is told."""
+        self._connection.abort()  # the second time, too: who is aborted while it dials is connected only then
         if self._broken:
             return
         self._broken = True
-        self._connection.abort()
         self._wake()
         self._lost()
 

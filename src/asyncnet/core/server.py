@@ -194,6 +194,9 @@ class StreamServer(BaseClient):
         """
         if self._ended is None:
             raise self._misused("the server was never opened", "serve_forever")
+        if self.closed:
+            return
+        self._check_loop("serve_forever")
         await serve_until(self._ended, self.close, signals=signals)
 
     def reload_tls(self, context: _ssl.SSLContext) -> None:

@@ -142,7 +142,11 @@ class Client(Bulk):
             await self._engine.pool.close()
 
     def _drop(self) -> None:
-        if self._engine is not None:
+        if self._engine is None:
+            return
+        if self._loop is None or self._loop.is_closed():
+            self._engine.pool.abort()
+        else:
             self._engine.pool.drop()
 
     @property

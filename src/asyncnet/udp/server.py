@@ -181,6 +181,9 @@ class Server(Channel[Datagram]):
         """
         if self._ended is None:
             raise self._unusable("serve_forever")
+        if self.closed:
+            return
+        self._check_loop("serve_forever")
         await serve_until(self._ended, self.close, signals=signals)
 
     # ---- sending
