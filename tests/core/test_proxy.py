@@ -285,6 +285,13 @@ async def test_a_proxy_that_swallows_is_a_timeout():
     assert caught.value.phase == "connect"
 
 
+@each_scheme
+async def test_a_target_that_speaks_no_tls_is_told_by_its_own_port(scheme):
+    with testing.TCPServer([testing.Send(b"220 hello\r\n"), testing.Stall()]) as server, Proxy(scheme) as proxy:
+        with pytest.raises(asyncnet.TLSError, match=f"^tcp connect .*: port {server.port} speaks STARTTLS"):
+            await Dialer(proxy=proxy.url()).connect("127.0.0.1", server.port, ssl=True, timeout=10)
+
+
 async def test_a_proxys_name_that_does_not_exist_is_told_so():
     with pytest.raises(asyncnet.NameNotFound, match=r"proxy http://proxy\.invalid:8080: "):
         await Dialer(proxy="http://proxy.invalid").connect("192.0.2.1", 80, timeout=10)

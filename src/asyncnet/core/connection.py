@@ -55,7 +55,7 @@ class Connection(BaseClient):
         self._protocol_name = protocol
         self._wire: Wire | None = None
         self._ending = False
-        self._dialled: str | None = None
+        self._dialled: tuple[str, int] | None = None  # where to: behind a proxy the peer is that
         self._context: _ssl.SSLContext | None = None  # of the dialer: for a later start_tls
         self._life: tuple[Trace, Span] | None = None
         self._attempts: tuple[Attempt, ...] = ()
@@ -103,10 +103,9 @@ class Connection(BaseClient):
                     raise TLSError("the peer closed the connection during the TLS handshake", phase="tls")
                 await wire.wait_readable()
         except _ssl.SSLError as error:
-            peer = self.peer
-            raise explain_tls(
-                error, layer, server_hostname, peer.port if isinstance(peer, Endpoint) else None
-            ) from error
+            place = self._dialled or self.peer
+            port = place[1] if isinstance(place, tuple) else None
+            raise explain_tls(error, layer, server_hostname, port) from error
         except (OSError, EOFError) as error:
             if isinstance(error, AsyncNetError):
                 raise
@@ -212,7 +211,7 @@ class Connection(BaseClient):
         check_tls(ssl, server_hostname, server_side=server_side)
         context = choose_context(ssl, self._context, default=True)
         assert context is not None
-        name = None if server_side else server_hostname or self._dialled
+        name = None if server_side else server_hostname or (self._dialled and self._dialled[0])
         async with Operation(
             self._protocol_name, "start_tls", peer=self._peer, timeout=self._limit(timeout, self._timeout)
         ) as operation:

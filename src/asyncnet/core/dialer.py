@@ -225,7 +225,7 @@ class Dialer:
             else:
                 assert host is not None
                 assert port is not None
-                stream._dialled = host
+                stream._dialled = host, port
                 stream._attach(await self.dial(operation, host, port, local_address=local_address))
             if context is not None:
                 await secure(operation, stream, context, name)
