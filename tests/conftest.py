@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -44,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("--loop")
     if chosen is not None and chosen not in _factories():
         raise pytest.UsageError(f"--loop {chosen}: not installed")
+    # A shell without job control starts what runs in its background with Ctrl-C ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
