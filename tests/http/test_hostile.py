@@ -97,6 +97,7 @@ async def test_responses(name, step):
                     assert type(found) is error
                     assert found.peer == server.url()
                     assert "\n" not in str(found)
+                    assert "^" not in str(found)  # in one line it points at nothing
                     assert len(str(found)) < 500
                     assert client.stats.open == 0
 

@@ -217,4 +217,5 @@ def explain(error: BaseException) -> AsyncNetError:
 
 def _first_line(error: BaseException) -> str:
     message = getattr(error, "message", "") or str(error) or type(error).__name__
-    return " ".join(message.split())[:200]
+    # aiohttp points at the place with a caret below it, which means nothing in one line.
+    return " ".join(message.split()).removesuffix(" ^").rstrip(".: ")[:200]
