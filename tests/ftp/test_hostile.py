@@ -6,6 +6,7 @@ import asyncio
 import os
 import pathlib
 import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -94,6 +95,44 @@ async def test_a_data_channel_that_stalls_with_the_file_in_its_hands(tmp_path: p
             async with client(server) as ftp:
                 with pytest.raises(asyncnet.OperationTimeout):
                     await ftp.upload(tmp_path / "a", "/a", idle_timeout=0.3)
+
+
+async def test_a_data_channel_that_is_slow_and_does_not_stall(tmp_path: pathlib.Path) -> None:
+    """Each block of an upload takes longer than a byte may, and so does what the kernel keeps in the end."""
+    size = 7_000_000
+    (tmp_path / "a").write_bytes(bytes(size))
+    whole = testing.Gate()
+    loop = asyncio.get_running_loop()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        answers = {
+            "USER": "230 welcome", "TYPE": "200 fine", "EPSV": f"229 (|||{listener.getsockname()[1]}|)",
+            "STOR": "150 go on", "SIZE": f"213 {size}", "QUIT": "221 bye",
+        }  # fmt: skip
+
+        async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 hello\r\n")
+            while line := (await reader.readline()).decode():
+                writer.write(f"{answers.get(line[:4].strip(), '502 no')}\r\n".encode())
+                if line.startswith("STOR"):
+                    await whole.wait(30)
+                    writer.write(b"226 all\r\n")
+
+        with testing.TCPServer(control) as server:
+            async with asyncnet.ftp.Client(*server.address) as ftp:
+                uploading = asyncio.create_task(ftp.upload(tmp_path / "a", "/a", idle_timeout=0.2))
+                peer, _ = await loop.sock_accept(listener)
+                with peer:
+                    received = 0
+                    while chunk := await loop.sock_recv(peer, 32_768):
+                        received += len(chunk)
+                        await asyncio.wait([uploading], timeout=0.01)
+                whole.set()
+                await uploading
+    assert received == size
 
 
 # ---- cut

@@ -183,6 +183,55 @@ async def test_a_peer_that_reads_nothing_is_idle() -> None:
         assert isinstance(failed[0], asyncnet.OperationTimeout)
 
 
+async def test_a_file_for_a_peer_that_reads_slowly(tmp_path: pathlib.Path) -> None:
+    """A piece of it takes longer than the time in which a byte has to move."""
+    (tmp_path / "file").write_bytes(bytes(1_000_000))
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as listener:  # the kernel keeps little for it
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        async with testing.no_leaks(), asyncnet.tcp.Client(path=str(tmp_path / "socket")) as stream:
+            peer, _ = listener.accept()
+            with peer:
+                peer.setblocking(False)
+                sending = asyncio.create_task(stream.send_file(tmp_path / "file", idle_timeout=0.15))
+                received = 0
+                while received < 1_000_000 and not (sending.done() and sending.exception()):
+                    received += len(await loop.sock_recv(peer, 8_192))
+                    await asyncio.wait([sending], timeout=DRIP)
+                assert await sending == received == 1_000_000
+
+
+async def test_a_file_for_a_peer_that_reads_too_slowly(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(1_000_000))
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        async with testing.no_leaks(), asyncnet.tcp.Client(path=str(tmp_path / "socket")) as stream:
+            peer, _ = listener.accept()
+            with peer:
+                peer.setblocking(False)
+                options = {"idle_timeout": 0.15, "min_rate": 50_000_000}
+                sending = asyncio.create_task(stream.send_file(tmp_path / "file", **options))
+                while not sending.done():
+                    await loop.sock_recv(peer, 8_192)
+                    await asyncio.wait([sending], timeout=DRIP)
+                with pytest.raises(asyncnet.OperationTimeout, match=r"fewer than 5e\+07 per second"):
+                    await sending
+
+
+async def test_a_file_for_a_peer_that_reads_nothing(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(20_000_000))
+    async with testing.no_leaks(), connected() as (stream, _):
+        with pytest.raises(asyncnet.OperationTimeout, match=r"does not take what was sent within 0\.1 s") as caught:
+            await stream.send_file(tmp_path / "file", idle_timeout=0.1)
+        assert caught.value.operation == "send_file"
+        for name in ("idle_timeout", "min_rate"):
+            with pytest.raises(ValueError, match=name):
+                await stream.send_file(tmp_path / "file", **{name: -1})
+
+
 # ---- what is sent
 
 

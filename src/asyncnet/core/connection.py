@@ -116,6 +116,11 @@ class Connection(BaseClient):
         """How many bytes were received that nobody has taken."""
         return 0 if self._wire is None else self._wire.size
 
+    @property
+    def _unsent(self) -> int:
+        """How many bytes the peer's kernel has yet to take."""
+        return 0 if self._wire is None or self._wire.lost else self._wire.transport.unsent()
+
     async def _read_proxy_header(self) -> None:
         """Take the peer's name from the PROXY header of a load balancer; the caller bounds it in time."""
         wire = self._wire

@@ -60,6 +60,16 @@ class Pace:
             until = self._deadline
         return asyncio.timeout_at(until)
 
+    @property
+    def idle_timeout(self) -> float | None:
+        """Seconds in which a byte has to move; ``None`` for no limit."""
+        return self._idle
+
+    def rest(self) -> asyncio.Timeout:
+        """A scope for a step that looks by itself for whether bytes move."""
+        self._last = True
+        return asyncio.timeout_at(self._deadline)
+
     def moved(self, count: int) -> None:
         """Count bytes; raises `OperationTimeout` if the average has become too low."""
         self._bytes += count

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from asyncio import Future, get_running_loop
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeAlias
 
-from ..errors import AsyncNetError, LimitExceeded
+from ..errors import AsyncNetError, LimitExceeded, OperationTimeout
 from .connection import Connection
 from .direct import Direct
 from .files import open_for_reading
 from .operation import Operation, Timeout
+from .pace import IDLE_TIMEOUT, MIN_RATE, Pace
 from .payload import joined
 from .wire import CHUNK, Wire
 
@@ -267,7 +268,14 @@ class Stream(Connection):
         await self.send((size.to_bytes(4, "big"), data), timeout=timeout)
 
     async def send_file(
-        self, path: str | os.PathLike[str], offset: int = 0, count: int | None = None, *, timeout: Timeout = None
+        self,
+        path: str | os.PathLike[str],
+        offset: int = 0,
+        count: int | None = None,
+        *,
+        timeout: Timeout = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        min_rate: float | None = MIN_RATE,
     ) -> int:
         """Send a file, or ``count`` bytes of it from ``offset``; return how many were sent.
 
@@ -276,8 +284,11 @@ class Stream(Connection):
             offset: where to begin, in bytes.
             count: how many bytes at most, ``None`` for all.
             timeout: seconds for all of it, ``None`` for no limit.
+            idle_timeout: seconds in which the peer has to take a byte, ``None`` for no limit.
+            min_rate: bytes per second that the peer has to take, averaged over ``idle_timeout``; ``None`` for any.
         """
         self._writable("send_file")
+        pace = Pace(get_running_loop(), idle_timeout=idle_timeout, min_rate=min_rate)
         if offset < 0 or (count is not None and count < 0):
             raise ValueError(f"offset and count must not be negative, not {offset} and {count}")
         path = os.fspath(path)  # no number: open() would take that for a descriptor, and close it
@@ -288,13 +299,43 @@ class Stream(Connection):
                     chunk = await read(262_144 if count is None else min(262_144, count - sent))
                     if not chunk:
                         break
-                    try:
-                        await self.send(chunk, timeout=None)
-                    except AsyncNetError as error:
-                        error.operation = None  # the whole file's, not one piece's
-                        raise
+                    await self._send_piece(chunk, pace)
                     sent += len(chunk)
         return sent
+
+    async def _send_piece(self, data: bytes, pace: Pace) -> None:
+        """Send a piece of something long, for as long as the peer takes a byte now and then."""
+        try:
+            wire = self._writable("send")
+            await self._moving_room(wire, pace)
+            wire.write(data)
+            await self._moving_room(wire, pace)
+            self._writable("send")
+            pace.moved(len(data))
+        except AsyncNetError as error:
+            error.operation = None  # that of the whole, not of one piece
+            raise
+
+    async def _moving_room(self, wire: Wire, pace: Pace) -> None:
+        moving = self._moving(pace)
+        while wire.write_paused:
+            try:
+                await self._room(wire, pace.idle_timeout)
+            except OperationTimeout:
+                if not moving():
+                    raise
+
+    def _moving(self, pace: Pace) -> Callable[[], bool]:
+        """What tells whether the peer has taken bytes since it was asked last; raises where they are too few."""
+        left = self._unsent
+
+        def moving() -> bool:
+            nonlocal left
+            before, left = left, self._unsent
+            pace.moved(max(before - left, 0))
+            return left < before
+
+        return moving
 
     async def send_eof(self) -> None:
         """Say that nothing more will be sent; receiving goes on. Idempotent."""

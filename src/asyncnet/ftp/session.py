@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import re
 import ssl as _ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -188,10 +189,21 @@ class Session:
         self._owed = reply.code < 200  # RFC 959 section 4.2: another one follows that
         return reply
 
-    async def complete(self, operation: Operation) -> None:
-        """Wait for the server's word at the end of a transfer."""
+    async def complete(self, operation: Operation, moving: Callable[[], bool] | None = None) -> None:
+        """Wait for the server's word at the end of a transfer.
+
+        Args:
+            operation: whose time this is.
+            moving: whether an upload is still on its way: the server waits for what our kernel keeps.
+        """
         with operation.span("complete"):
-            reply = await self._reply()
+            while True:
+                try:
+                    reply = await self._reply()
+                    break
+                except OperationTimeout:
+                    if moving is None or not moving():
+                        raise
         if reply.code not in (226, 250):
             raise refused("the transfer failed", reply)
 

@@ -68,7 +68,7 @@ async def send_all(session: Session, operation: Operation, stream: Stream, pace:
         # Half of it is closed: a slow server takes what is on its way in its own time, and then says so.
         await stream.send_eof()
         operation.maybe_done = True
-        await session.complete(operation)
+        await session.complete(operation, stream._moving(pace))
         await stream.close()
     finally:
         stream.abort()
@@ -212,7 +212,7 @@ async def _send_rest(
             span.attributes["sent"] = sent - start
         await stream.send_eof()
         operation.maybe_done = True
-        await session.complete(operation)
+        await session.complete(operation, stream._moving(pace))
         await stream.close()
 
 
@@ -233,13 +233,12 @@ async def _next(stream: Stream, pace: Pace) -> bytes:
 
 async def _send(stream: Stream, pace: Pace, data: bytes) -> None:
     try:
-        async with pace.limit() as scope:
-            await stream.send(data, timeout=None)
+        async with pace.rest() as scope:
+            await stream._send_piece(data, pace)
     except TimeoutError:
         if scope.expired():
             raise pace.expired() from None
         raise
-    pace.moved(len(data))
 
 
 def _target(local: str, remote: str) -> Path:
