@@ -318,6 +318,20 @@ class Connection(BaseClient):
             raise self._lost(wire, operation)
         return wire
 
+    async def _room(self, wire: Wire, timeout: Timeout) -> None:
+        """Wait until the peer has taken enough."""
+        self._check_loop("send")
+        limit = self._limit(timeout, self._timeout)
+        assert self._loop is not None
+        try:
+            await wire.wait_writable(None if limit is None else self._loop.time() + limit)
+        except TimeoutError:
+            raise self._timed_out("the peer does not take what was sent", limit, "send") from None
+        if self._state != "open":
+            raise self._unusable("send")
+        if wire.lost:
+            raise self._lost(wire, "send")
+
     def _unusable(self, operation: str) -> StateError:
         wire = self._wire
         if wire is not None and self._state == "opening":

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from asyncio import Future, get_running_loop
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TypeAlias
 
-from ..errors import AsyncNetError, LimitExceeded, OperationTimeout
+from ..errors import LimitExceeded
 from .connection import Connection
 from .direct import Direct
 from .files import open_for_reading
+from .long_send import send_piece
 from .operation import Operation, Timeout
 from .pace import IDLE_TIMEOUT, MIN_RATE, Pace
 from .payload import joined
@@ -299,43 +300,9 @@ class Stream(Connection):
                     chunk = await read(262_144 if count is None else min(262_144, count - sent))
                     if not chunk:
                         break
-                    await self._send_piece(chunk, pace)
+                    await send_piece(self, chunk, pace)
                     sent += len(chunk)
         return sent
-
-    async def _send_piece(self, data: bytes, pace: Pace) -> None:
-        """Send a piece of something long, for as long as the peer takes a byte now and then."""
-        try:
-            wire = self._writable("send")
-            await self._moving_room(wire, pace)
-            wire.write(data)
-            await self._moving_room(wire, pace)
-            self._writable("send")
-            pace.moved(len(data))
-        except AsyncNetError as error:
-            error.operation = None  # that of the whole, not of one piece
-            raise
-
-    async def _moving_room(self, wire: Wire, pace: Pace) -> None:
-        moving = self._moving(pace)
-        while wire.write_paused:
-            try:
-                await self._room(wire, pace.idle_timeout)
-            except OperationTimeout:
-                if not moving():
-                    raise
-
-    def _moving(self, pace: Pace) -> Callable[[], bool]:
-        """What tells whether the peer has taken bytes since it was asked last; raises where they are too few."""
-        left = self._unsent
-
-        def moving() -> bool:
-            nonlocal left
-            before, left = left, self._unsent
-            pace.moved(max(before - left, 0))
-            return left < before
-
-        return moving
 
     async def send_eof(self) -> None:
         """Say that nothing more will be sent; receiving goes on. Idempotent."""
@@ -374,20 +341,6 @@ class Stream(Connection):
         else:
             wire.read_deadline = None
         return waiter
-
-    async def _room(self, wire: Wire, timeout: Timeout) -> None:
-        """Wait until the peer has taken enough."""
-        self._check_loop("send")
-        limit = self._limit(timeout, self._timeout)
-        assert self._loop is not None
-        try:
-            await wire.wait_writable(None if limit is None else self._loop.time() + limit)
-        except TimeoutError:
-            raise self._timed_out("the peer does not take what was sent", limit, "send") from None
-        if self._state != "open":
-            raise self._unusable("send")
-        if wire.lost:
-            raise self._lost(wire, "send")
 
     async def _until(self, separator: bytes, max_bytes: int, timeout: Timeout, operation: str) -> bytes:
         wire = self._readable(operation)

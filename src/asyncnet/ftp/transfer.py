@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..core.checksum import Hasher
 from ..core.files import finish_in_file_thread, open_for_reading, run_in_file_thread
+from ..core.long_send import moving, send_piece
 from ..core.operation import Operation
 from ..core.pace import Pace
 from ..core.partial import PartFile, Progressed
@@ -68,7 +69,7 @@ async def send_all(session: Session, operation: Operation, stream: Stream, pace:
         # Half of it is closed: a slow server takes what is on its way in its own time, and then says so.
         await stream.send_eof()
         operation.maybe_done = True
-        await session.complete(operation, stream._moving(pace))
+        await session.complete(operation, moving(stream, pace))
         await stream.close()
     finally:
         stream.abort()
@@ -212,7 +213,7 @@ async def _send_rest(
             span.attributes["sent"] = sent - start
         await stream.send_eof()
         operation.maybe_done = True
-        await session.complete(operation, stream._moving(pace))
+        await session.complete(operation, moving(stream, pace))
         await stream.close()
 
 
@@ -234,7 +235,7 @@ async def _next(stream: Stream, pace: Pace) -> bytes:
 async def _send(stream: Stream, pace: Pace, data: bytes) -> None:
     try:
         async with pace.rest() as scope:
-            await stream._send_piece(data, pace)
+            await send_piece(stream, data, pace)
     except TimeoutError:
         if scope.expired():
             raise pace.expired() from None
