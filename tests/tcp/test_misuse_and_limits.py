@@ -183,42 +183,32 @@ async def test_a_peer_that_reads_nothing_is_idle() -> None:
         assert isinstance(failed[0], asyncnet.OperationTimeout)
 
 
-async def test_a_file_for_a_peer_that_reads_slowly(tmp_path: pathlib.Path) -> None:
-    """A piece of it takes longer than the time in which a byte has to move."""
-    (tmp_path / "file").write_bytes(bytes(1_000_000))
-    loop = asyncio.get_running_loop()
+async def _send_to_slow_reader(folder: pathlib.Path, **limits: float) -> tuple[int, int]:
+    """Send a file of 1 MB to a peer that takes 8 KiB now and then; what was sent, and what the peer has."""
+    (folder / "file").write_bytes(bytes(1_000_000))
+    received = 0
     with socket.socket(socket.AF_UNIX) as listener:  # the kernel keeps little for it
-        listener.bind(str(tmp_path / "socket"))
+        listener.bind(str(folder / "socket"))
         listener.listen()
-        async with testing.no_leaks(), asyncnet.tcp.Client(path=str(tmp_path / "socket")) as stream:
+        async with testing.no_leaks(), asyncnet.tcp.Client(path=str(folder / "socket")) as stream:
             peer, _ = listener.accept()
             with peer:
                 peer.setblocking(False)
-                sending = asyncio.create_task(stream.send_file(tmp_path / "file", idle_timeout=0.15))
-                received = 0
+                sending = asyncio.create_task(stream.send_file(folder / "file", **limits))
                 while received < 1_000_000 and not (sending.done() and sending.exception()):
-                    received += len(await loop.sock_recv(peer, 8_192))
+                    received += len(await asyncio.get_running_loop().sock_recv(peer, 8_192))
                     await asyncio.wait([sending], timeout=DRIP)
-                assert await sending == received == 1_000_000
+                return await sending, received
+
+
+async def test_a_file_for_a_peer_that_reads_slowly(tmp_path: pathlib.Path) -> None:
+    """A piece of it takes longer than the time in which a byte has to move."""
+    assert await _send_to_slow_reader(tmp_path, idle_timeout=0.15) == (1_000_000, 1_000_000)
 
 
 async def test_a_file_for_a_peer_that_reads_too_slowly(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "file").write_bytes(bytes(1_000_000))
-    loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "socket"))
-        listener.listen()
-        async with testing.no_leaks(), asyncnet.tcp.Client(path=str(tmp_path / "socket")) as stream:
-            peer, _ = listener.accept()
-            with peer:
-                peer.setblocking(False)
-                options = {"idle_timeout": 0.15, "min_rate": 50_000_000}
-                sending = asyncio.create_task(stream.send_file(tmp_path / "file", **options))
-                while not sending.done():
-                    await loop.sock_recv(peer, 8_192)
-                    await asyncio.wait([sending], timeout=DRIP)
-                with pytest.raises(asyncnet.OperationTimeout, match=r"fewer than 5e\+07 per second"):
-                    await sending
+    with pytest.raises(asyncnet.OperationTimeout, match=r"fewer than 5e\+07 per second"):
+        await _send_to_slow_reader(tmp_path, idle_timeout=0.15, min_rate=50_000_000)
 
 
 async def test_a_file_for_a_peer_that_reads_nothing(tmp_path: pathlib.Path) -> None:
